@@ -1,0 +1,1 @@
+"""Channel plugins: one file each, all behind the seam in `api`."""

@@ -1,0 +1,32 @@
+"""Points in time as the database keeps them: whole microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """A moment with a zone → microseconds since 1970. Exact over the whole range of datetime."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """Microseconds since 1970 → a moment in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def maybe_micros(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def maybe_moment(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def new_id(now: datetime) -> str:
+    """An opaque id, 26 hex digits, that sorts by time of making."""
+    return f"{micros(now):014x}{os.urandom(6).hex()}"

@@ -1,0 +1,1 @@
+"""Who must know: matchers and the route tree, with Alertmanager's semantics."""

@@ -1,0 +1,160 @@
+"""What is read straight from a database file, beside a running bridge or without one.
+
+Every read happens in one snapshot, on a connection of its own that cannot write. `NOT INDEXED` keeps SQLite from
+answering out of an index: the table itself is what gets judged.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from bridge.domain.errors import StorageError
+
+AuditRow = tuple[Any, ...]
+"""(seq, chain, at, kind, actor, source, incident, delivery, channel, attempt, reason, digest, detail, hash)."""
+
+RawRow = tuple[Any, ...]
+"""(seq, at, attempt, hash, chain, kind, actor, source, incident, delivery, channel, reason, digest, detail), texts as the
+bytes that are stored, whatever they are."""
+
+_COLUMNS = "seq, chain, at, kind, actor, source, incident, delivery, channel, attempt, reason, digest, detail, hash"
+
+_TEXTS = ("chain", "kind", "actor", "source", "incident", "delivery", "channel", "reason", "digest", "detail")
+_RAW = ", ".join(["seq", "at", "attempt", "hash", *(f"CAST({column} AS BLOB)" for column in _TEXTS)])
+
+
+class Filter(Struct, frozen=True):
+    """Which records are wanted; empty text and 0 mean any. `since` is in µs since 1970, `limit` takes the newest."""
+
+    since: int = 0
+    kinds: tuple[str, ...] = ()
+    incident: str = ""
+    delivery: str = ""
+    limit: int = 0
+
+
+class StoredDelivery(Struct, frozen=True, gc=False):
+    """A delivery as far as the audit log must agree with it; `created_at` in µs since 1970."""
+
+    id: int
+    state: str
+    attempts: int
+    created_at: int
+
+
+class DeliveryFact(Struct, frozen=True, gc=False):
+    """A record about a delivery; `delivery` is the text as stored, `at` in µs since 1970."""
+
+    delivery: str
+    seq: int
+    kind: str
+    attempt: int
+    at: int
+
+
+class AuditLog:
+    """One snapshot of a database file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def last_seq(self) -> int:
+        """The highest sequence number, 0 for an empty table."""
+        return int(self._connection.execute("SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
+
+    def raw_rows(self) -> Iterator[RawRow]:
+        """Every record, by sequence number."""
+        return iter(self._connection.execute(f"SELECT {_RAW} FROM audit NOT INDEXED ORDER BY seq"))  # noqa: S608 - constants
+
+    def last_detail(self, kind: str) -> str | None:
+        """The detail of the newest record of a kind."""
+        statement = "SELECT detail FROM audit NOT INDEXED WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+        row = self._connection.execute(statement, (kind,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def checkpoints(self) -> Iterator[tuple[int, int, str]]:
+        """(id, at, note), oldest first."""
+        yield from self._connection.execute("SELECT id, at, note FROM audit_checkpoints ORDER BY id")
+
+    def deliveries(self) -> Iterator[StoredDelivery]:
+        """Every delivery, by id."""
+        statement = "SELECT id, state, attempts, created_at FROM deliveries NOT INDEXED ORDER BY id"
+        for row in self._connection.execute(statement):
+            yield StoredDelivery(*row)
+
+    def delivery_facts(self) -> Iterator[DeliveryFact]:
+        """Every record about a delivery, by delivery (as a number) and sequence number."""
+        statement = (
+            "SELECT delivery, seq, kind, attempt, at FROM audit NOT INDEXED WHERE delivery <> '' "
+            "ORDER BY CAST(delivery AS INTEGER), delivery, seq"
+        )
+        for row in self._connection.execute(statement):
+            yield DeliveryFact(*row)
+
+    def select(self, wanted: Filter) -> Iterator[AuditRow]:
+        """The records a filter lets through, oldest first."""
+        conditions, values = ["at >= ?"], [wanted.since]
+        parameters: list[str | int] = [*values]
+        if wanted.kinds:
+            conditions.append(f"kind IN ({', '.join('?' * len(wanted.kinds))})")
+            parameters += wanted.kinds
+        for column, value in (("incident", wanted.incident), ("delivery", wanted.delivery)):
+            if value:
+                conditions.append(f"{column} = ?")
+                parameters.append(value)
+        where = " AND ".join(conditions)
+        statement = f"SELECT {_COLUMNS} FROM audit WHERE {where} ORDER BY seq"  # noqa: S608 - constants
+        if wanted.limit:
+            statement = f"SELECT * FROM ({statement} DESC LIMIT ?) ORDER BY seq"  # noqa: S608 - constants
+            parameters.append(wanted.limit)
+        yield from self._connection.execute(statement, parameters)
+
+
+@contextmanager
+def open_audit_log(path: Path) -> Iterator[AuditLog]:
+    """A snapshot of the database at `path`, taken now.
+
+    Raises:
+        StorageError: no such file, not readable, or no database of the bridge. Also while reading.
+    """
+    if not path.is_file():
+        raise StorageError(f"{path}: there is no database")
+    try:
+        with closing(_connect(path)) as connection:
+            yield AuditLog(connection)
+    except sqlite3.Error as error:
+        raise StorageError(f"{path}: cannot be read: {error}") from error
+
+
+def stored_configuration(path: Path) -> list[tuple[str, str]]:
+    """(name, text) of the configuration texts a bridge falls back to.
+
+    Raises:
+        StorageError: as `open_audit_log`.
+    """
+    try:
+        with closing(_connect(path)) as connection:
+            return connection.execute("SELECT path, text FROM good_files ORDER BY path").fetchall()
+    except sqlite3.Error as error:
+        raise StorageError(f"{path}: cannot be read: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, isolation_level=None)
+    connection.text_factory = lambda stored: stored.decode("utf-8", "replace")  # a tampered text must not stop a reader
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # takes the snapshot
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,187 @@
+"""The outbox: one row for each notification and channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from bridge.domain.delivery import DeliveryState
+from bridge.domain.message import Reason
+from bridge.domain.moment import maybe_moment, micros, moment
+from bridge.storage.transaction import Row, Tx
+
+
+class Queued(Struct, frozen=True):
+    """A delivery that waits."""
+
+    id: int
+    reason: Reason
+    state: DeliveryState
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+
+
+class Claimed(Struct, frozen=True):
+    """A delivery that is about to be tried. `counted` are the attempts that count for the waits between them."""
+
+    id: int
+    incident: str
+    channel: str
+    receiver: str
+    reason: Reason
+    note: str
+    created_at: datetime
+    attempts: int
+    counted: int
+    plain: bool
+
+
+class Stored(Struct, frozen=True):
+    """A delivery as people see it."""
+
+    id: int
+    incident: str
+    channel: str
+    receiver: str
+    reason: str
+    state: str
+    end_reason: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    last_error: str
+
+
+class Live(Struct, frozen=True):
+    """Where a delivery waits: what the sender keeps in memory. `incident` is empty for notices."""
+
+    id: int
+    incident: str
+    channel: str
+    due_at: datetime
+    parked: bool = False
+
+
+async def add(
+    tx: Tx,
+    incident: str,
+    channel: str,
+    receiver: str,
+    reason: Reason,
+    note: str,
+    created_at: datetime,
+    due_at: datetime,
+) -> Live:
+    number = await tx.insert(
+        "delivery_add", incident, channel, receiver, reason.value, "pending", note, micros(created_at), micros(due_at)
+    )
+    return Live(number, incident, channel, due_at)
+
+
+async def queued(tx: Tx, incident: str, channel: str) -> list[Queued]:
+    """What waits for (incident, channel), oldest first."""
+    return [
+        Queued(row[0], Reason(row[1]), DeliveryState(row[2]), moment(row[3]), moment(row[4]), row[5])
+        for row in await tx.all("deliveries_queued", incident, channel)
+    ]
+
+
+async def queued_of_incident(tx: Tx, incident: str) -> list[tuple[int, str, Reason, int]]:
+    """(id, channel, reason, attempts) of everything that waits for the incident."""
+    return [(row[0], row[1], Reason(row[2]), row[3]) for row in await tx.all("deliveries_queued_of_incident", incident)]
+
+
+async def claim(tx: Tx, delivery: int) -> Claimed | None:
+    """A delivery that still waits, None if it does not any more."""
+    row = await tx.one("delivery_claim", delivery)
+    if row is None:
+        return None
+    return Claimed(row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]))
+
+
+async def end(
+    tx: Tx,
+    claimed: Claimed,
+    state: DeliveryState,
+    reason: str,
+    now: datetime,
+    *,
+    attempts: int,
+    counted: int,
+    error: str,
+) -> bool:
+    """Close a delivery after an attempt; False if it was closed already."""
+    changed = await tx.run("delivery_end", state.value, reason, micros(now), attempts, counted, error, claimed.id)
+    return changed > 0
+
+
+async def stop(tx: Tx, delivery: int, state: DeliveryState, reason: str, now: datetime) -> bool:
+    """Close a delivery that waits, without an attempt."""
+    return await tx.run("delivery_stop", state.value, reason, micros(now), delivery) > 0
+
+
+async def again(
+    tx: Tx, delivery: int, due_at: datetime, *, attempts: int, counted: int, plain: bool, error: str, waits: str = ""
+) -> bool:
+    """Put a tried delivery back; `waits` says why it waits if that is not its own failure. False if it was closed."""
+    changed = await tx.run("delivery_again", micros(due_at), attempts, counted, int(plain), error, waits, delivery)
+    return changed > 0
+
+
+async def inherit(tx: Tx, delivery: int, reason: Reason, created_at: datetime, due_at: datetime) -> None:
+    """A waiting delivery takes over from an older one that failed: its reason, its age, its wait."""
+    await tx.run("delivery_inherit", reason.value, micros(created_at), micros(due_at), delivery)
+
+
+async def park(tx: Tx, delivery: int, reason: str) -> bool:
+    return await tx.run("delivery_park", reason, delivery) > 0
+
+
+async def unpark(tx: Tx, delivery: int, now: datetime) -> bool:
+    return await tx.run("delivery_unpark", micros(now), delivery) > 0
+
+
+async def revive(tx: Tx, delivery: int, now: datetime) -> bool:
+    """A dead or parked delivery gets a new life, its time counted anew."""
+    return await tx.run("delivery_revive", micros(now), micros(now), delivery) > 0
+
+
+async def live(tx: Tx, after: int, limit: int) -> list[Live]:
+    """What waits or is parked, by id: read page by page at the start."""
+    return [
+        Live(row[0], row[1], row[2], moment(row[3]), row[4] == "parked")
+        for row in await tx.all("deliveries_live", after, limit)
+    ]
+
+
+async def too_old(tx: Tx, channel: str, created_before: datetime, limit: int) -> list[int]:
+    return [row[0] for row in await tx.all("deliveries_too_old", channel, micros(created_before), limit)]
+
+
+def _stored(row: Row) -> Stored:
+    return Stored(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], moment(row[8]), moment(row[9]),
+        maybe_moment(row[10]), row[11],
+    )  # fmt: skip
+
+
+async def get(tx: Tx, delivery: int) -> Stored | None:
+    row = await tx.one("delivery_get", delivery)
+    return None if row is None else _stored(row)
+
+
+async def page(tx: Tx, before: int, states: Sequence[str], channel: str, incident: str, limit: int) -> list[Stored]:
+    """Newest first, ids below `before` (0: from the newest)."""
+    wanted = msgspec.json.encode(states).decode()
+    rows = await tx.all("deliveries_page", before or 2**62, wanted, channel, channel, incident, incident, limit)
+    return [_stored(row) for row in rows]
+
+
+async def counts(tx: Tx) -> list[tuple[str, str, int]]:
+    """(channel, state, number) of everything that did not end well."""
+    return [(row[0], row[1], row[2]) for row in await tx.all("deliveries_count")]

@@ -1,0 +1,192 @@
+"""Incidents, the alerts in them, and who was told of which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from bridge.domain.alert import Alert, Status
+from bridge.domain.episode import Episode
+from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
+from bridge.storage.text import pack, unpack
+from bridge.storage.transaction import Row, Tx
+
+
+class Incident(Struct, frozen=True):
+    """One incident. `firing` and `resolved` count its alerts; `version` grows with every change of its state.
+
+    `labels` are those common to the alerts that joined. `told_at` is when telling was last planned.
+    `group_key`, `external_url`, `truncated` are the sender's, of the last request.
+    """
+
+    id: str
+    source: str
+    route: str
+    receiver: str
+    group_hash: str
+    group_labels: Mapping[str, str]
+    labels: Mapping[str, str]
+    state: str
+    version: int
+    severity: str
+    opened_at: datetime
+    updated_at: datetime
+    told_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+    escalation: str = ""
+    external_url: str = ""
+    group_key: str = ""
+    truncated: int = 0
+    firing: int = 0
+    resolved: int = 0
+
+
+class Member(Struct, frozen=True):
+    """An alert in an incident: its last report, its state there, and what hooks added.
+
+    `told` says that the channel asked about was told of this firing.
+    """
+
+    alert_id: int
+    alert: Alert
+    episode: int
+    added_labels: Mapping[str, str]
+    added_annotations: Mapping[str, str]
+    told: bool = False
+
+
+def _incident(row: Row) -> Incident:
+    return Incident(
+        row[0], row[1], row[2], row[3], row[4], unpack(row[5]), unpack(row[6]), row[7], row[8], row[9], moment(row[10]),
+        moment(row[11]), maybe_moment(row[12]), maybe_moment(row[13]), row[14], maybe_moment(row[15]), row[16], row[17],
+        row[18], row[19], row[20], row[21], row[22],
+    )  # fmt: skip
+
+
+def _member(row: Row) -> Member:
+    alert = Alert(
+        source=row[1], org=row[2], fingerprint=row[3], status=Status(row[5]), labels=unpack(row[6]), annotations=unpack(row[7]),
+        starts_at=moment(row[10]), ends_at=maybe_moment(row[11]), starts_text=row[12], ends_text=row[13],
+        generator_url=row[14], receiver=row[15], extra=row[16],
+    )  # fmt: skip
+    told = len(row) > 17 and row[17] is not None and row[18] == row[4]
+    return Member(row[0], alert, row[4], unpack(row[8]), unpack(row[9]), told)
+
+
+async def get(tx: Tx, incident: str) -> Incident | None:
+    row = await tx.one("incident_get", incident)
+    return None if row is None else _incident(row)
+
+
+async def open_in_group(tx: Tx, source: str, route: str, group_hash: str) -> Incident | None:
+    row = await tx.one("incident_open_by_group", source, route, group_hash)
+    return None if row is None else _incident(row)
+
+
+async def with_firing(tx: Tx, alert_id: int) -> list[str]:
+    """Ids of the incidents in which the alert still fires, those resolved by hand included."""
+    return [row[0] for row in await tx.all("incidents_with_firing", alert_id)]
+
+
+async def last_of(tx: Tx, alert_id: int) -> str:
+    """The newest incident the alert was in, empty if none."""
+    row = await tx.one("incident_last_of_alert", alert_id)
+    return row[0] or "" if row else ""
+
+
+async def has_resolved(tx: Tx, incident: str, alert_id: int) -> bool:
+    """Whether the alert is in the incident as a resolved one."""
+    return await tx.one("incident_alert_resolved", incident, alert_id) is not None
+
+
+async def add(tx: Tx, incident: Incident) -> None:
+    await tx.run(
+        "incident_add", incident.id, incident.source, incident.route, incident.receiver, incident.group_hash,
+        pack(incident.group_labels), pack(incident.labels), incident.state, incident.version, incident.severity,
+        micros(incident.opened_at), micros(incident.updated_at), maybe_micros(incident.told_at),
+        maybe_micros(incident.acknowledged_at), incident.acknowledged_by, maybe_micros(incident.resolved_at),
+        incident.resolved_by, incident.escalation, incident.external_url, incident.group_key, incident.truncated,
+        incident.firing, incident.resolved,
+    )  # fmt: skip
+
+
+async def save(tx: Tx, incident: Incident) -> None:
+    """Keep everything that can change."""
+    await tx.run(
+        "incident_set", pack(incident.labels), incident.state, incident.version, incident.severity,
+        micros(incident.updated_at), maybe_micros(incident.told_at), maybe_micros(incident.acknowledged_at),
+        incident.acknowledged_by, maybe_micros(incident.resolved_at), incident.resolved_by, incident.escalation,
+        incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved, incident.id,
+    )  # fmt: skip
+
+
+async def join(tx: Tx, incident: str, alert_id: int, alert: Alert, episode: Episode) -> None:
+    """An alert enters an incident, firing or (unseen) resolved."""
+    await tx.run(
+        "incident_alert_put", incident, alert_id, episode.number, episode.status.value, "{}", "{}",
+        micros(episode.starts_at), maybe_micros(episode.ends_at), alert.starts_text, alert.ends_text,
+    )  # fmt: skip
+
+
+async def end(tx: Tx, incident: str, alert_id: int, ends_at: datetime, ends_text: str) -> bool:
+    """An alert resolves in an incident; whether it fired there."""
+    return await tx.run("incident_alert_end", micros(ends_at), ends_text, incident, alert_id) > 0
+
+
+async def enrich(
+    tx: Tx, incident: str, alert: Alert, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> None:
+    """Keep what the route's hooks added to an alert in this incident."""
+    await tx.run("incident_alert_enrich", pack(labels), pack(annotations), incident, *alert.key)
+
+
+async def members(tx: Tx, incident: str) -> list[Member]:
+    """Every alert of the incident, firing ones first."""
+    return [_member(row) for row in await tx.all("incident_alerts_all", incident)]
+
+
+async def news_for(tx: Tx, incident: str, channel: str) -> list[Member]:
+    """What a channel is to be told: the alerts firing now, then those whose end it was not told."""
+    return [_member(row) for row in await tx.all("incident_alerts_for_channel", incident, channel)]
+
+
+async def severities(tx: Tx, incident: str, label: str) -> list[str]:
+    """The severities of the alerts firing in the incident."""
+    path = "$." + msgspec.json.encode(label).decode()
+    return [row[1] or row[0] or "" for row in await tx.all("incident_severities", path, path, incident)]
+
+
+async def page(tx: Tx, before: str, states: Sequence[str], limit: int) -> list[Incident]:
+    """Newest first, ids below `before`."""
+    return [
+        _incident(row)
+        for row in await tx.all("incidents_page", before or "~", msgspec.json.encode(states).decode(), limit)
+    ]
+
+
+async def tell(tx: Tx, incident: str, channel: str, told: Sequence[tuple[int, int, Status]]) -> None:
+    """Keep that a channel was told: (alert id, episode, status) of each alert in the message."""
+    await tx.many("told_put", [(incident, channel, alert, episode, status.value) for alert, episode, status in told])
+
+
+async def told_channels(tx: Tx, incident: str) -> list[str]:
+    return [row[0] for row in await tx.all("told_channels", incident)]
+
+
+async def was_told(tx: Tx, incident: str, channel: str) -> bool:
+    return await tx.one("told_any", incident, channel) is not None
+
+
+async def receipt(tx: Tx, incident: str, channel: str) -> dict[str, str]:
+    row = await tx.one("receipt_get", incident, channel)
+    return unpack(row[0]) if row else {}
+
+
+async def keep_receipt(tx: Tx, incident: str, channel: str, data: Mapping[str, str], now: datetime) -> None:
+    await tx.run("receipt_put", incident, channel, pack(data), micros(now))

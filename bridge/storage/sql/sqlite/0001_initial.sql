@@ -1,0 +1,172 @@
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One row a request. `state`: pending (waits for hooks that do I/O), planned, poisoned.
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    body BLOB NOT NULL,
+    generation TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'planned', 'poisoned')),
+    attempts INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX requests_pending ON requests (id) WHERE state = 'pending';
+
+-- The reducer's state, one row for each (source, org, fingerprint): the present or last episode.
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    org TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    episode INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER,
+    last_seen INTEGER NOT NULL,
+    starts_text TEXT NOT NULL,
+    ends_text TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    added_labels TEXT NOT NULL,
+    added_annotations TEXT NOT NULL,
+    generator_url TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    UNIQUE (source, org, fingerprint)
+) STRICT;
+
+CREATE TABLE incidents (
+    id TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    route TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    group_hash TEXT NOT NULL,
+    group_labels TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'snoozed', 'resolved')),
+    version INTEGER NOT NULL,
+    severity TEXT NOT NULL,
+    opened_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    told_at INTEGER,
+    acknowledged_at INTEGER,
+    acknowledged_by TEXT NOT NULL,
+    resolved_at INTEGER,
+    resolved_by TEXT NOT NULL,
+    escalation TEXT NOT NULL,
+    external_url TEXT NOT NULL,
+    group_key TEXT NOT NULL,
+    truncated INTEGER NOT NULL,
+    firing INTEGER NOT NULL,
+    resolved INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX incidents_group ON incidents (source, route, group_hash) WHERE state <> 'resolved';
+CREATE INDEX incidents_state ON incidents (state, opened_at);
+
+-- An alert's stay in an incident; the columns are copies of its state there.
+CREATE TABLE incident_alerts (
+    incident TEXT NOT NULL,
+    alert INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('firing', 'resolved')),
+    added_labels TEXT NOT NULL,
+    added_annotations TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER,
+    starts_text TEXT NOT NULL,
+    ends_text TEXT NOT NULL,
+    PRIMARY KEY (incident, alert)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX incident_alerts_alert ON incident_alerts (alert, status);
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    incident TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'leased', 'sent', 'dead', 'superseded', 'cancelled', 'expired', 'parked')),
+    end_reason TEXT NOT NULL,
+    note TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    plain INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER,
+    last_error TEXT NOT NULL,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    owner TEXT NOT NULL DEFAULT '',
+    lease_until INTEGER
+) STRICT;
+CREATE INDEX deliveries_live ON deliveries (channel, due_at) WHERE state IN ('pending', 'leased', 'parked');
+CREATE INDEX deliveries_incident ON deliveries (incident, channel);
+CREATE INDEX deliveries_state ON deliveries (state, id);
+
+-- Set by outcomes (sent or unknown), never by plans.
+CREATE TABLE told (
+    incident TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    alert INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (incident, channel, alert)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE receipts (
+    incident TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    data TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (incident, channel)
+) STRICT, WITHOUT ROWID;
+
+-- Business time is a row. `kind`: step, flush, settle. `paused_for` keeps what was left of a wait.
+CREATE TABLE timers (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    alert INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    paused_for INTEGER,
+    data TEXT NOT NULL
+) STRICT;
+CREATE INDEX timers_due ON timers (due_at) WHERE paused_for IS NULL;
+CREATE INDEX timers_incident ON timers (incident);
+CREATE INDEX timers_alert ON timers (alert) WHERE alert <> 0;
+
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    chain TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    source TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    delivery TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_incident ON audit (incident) WHERE incident <> '';
+CREATE INDEX audit_delivery ON audit (delivery) WHERE delivery <> '';
+
+CREATE TABLE audit_checkpoints (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+
+-- The last text of each configuration file that validated.
+CREATE TABLE good_files (
+    path TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

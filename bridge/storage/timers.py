@@ -1,0 +1,79 @@
+"""Business time: what is to happen when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.domain.moment import maybe_moment, micros, moment
+from bridge.storage.transaction import Tx
+
+
+class Timer(Struct, frozen=True):
+    """`kind`: `step` (an escalation goes on), `flush` (an incident is judged again), `alert` (a report is judged again).
+
+    `data` is the kind's own text.
+    """
+
+    id: int
+    kind: str
+    incident: str
+    alert: int
+    due_at: datetime
+    data: str
+
+
+async def add(tx: Tx, kind: str, due_at: datetime, data: str, *, incident: str = "", alert: int = 0) -> int:
+    return await tx.insert("timer_add", kind, incident, alert, micros(due_at), data)
+
+
+async def due(tx: Tx, now: datetime, limit: int) -> list[Timer]:
+    """What is due, oldest first."""
+    return [
+        Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5])
+        for row in await tx.all("timers_due", micros(now), limit)
+    ]
+
+
+async def get(tx: Tx, timer: int) -> Timer | None:
+    row = await tx.one("timer_get", timer)
+    return None if row is None else Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5])
+
+
+async def next_due(tx: Tx) -> datetime | None:
+    row = await tx.one("timers_next")
+    return maybe_moment(row[0]) if row else None
+
+
+async def delete(tx: Tx, timer: int) -> bool:
+    """Whether it was still there: whoever deletes a timer takes it."""
+    return await tx.run("timer_delete", timer) > 0
+
+
+async def move(tx: Tx, timer: int, due_at: datetime) -> None:
+    await tx.run("timer_move", micros(due_at), timer)
+
+
+async def of_alert(tx: Tx, alert: int) -> list[tuple[int, str]]:
+    """(id, data) of the reports of an alert that wait to be judged again."""
+    return [(row[0], row[1]) for row in await tx.all("timers_of_alert", alert)]
+
+
+async def stop_steps(tx: Tx, incident: str) -> int:
+    return await tx.run("steps_delete", incident)
+
+
+async def pause_steps(tx: Tx, incident: str, now: datetime) -> int:
+    """Stop the clock of the steps not taken, keeping what is left of each wait."""
+    return await tx.run("steps_pause", micros(now), incident)
+
+
+async def resume_steps(tx: Tx, incident: str, now: datetime) -> int:
+    return await tx.run("steps_resume", micros(now), incident)
+
+
+async def flush_of(tx: Tx, incident: str) -> Timer | None:
+    """The judgement an incident waits for, if any: there is at most one."""
+    row = await tx.one("flush_queued", incident)
+    return None if row is None else Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5])
