@@ -1,0 +1,181 @@
+"""One attempt: the message is made from what is true now, and handed to the channel within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import structlog
+from msgspec import Struct
+
+from bridge.channels.api import Context, Receipt
+from bridge.domain.alert import Status
+from bridge.domain.clock import Clock
+from bridge.domain.errors import ChannelError, FailureReason, Retryable
+from bridge.domain.message import AlertView, Message, Reason
+from bridge.engine.claim import Job
+from bridge.engine.generation import ConfiguredChannel, Generation
+from bridge.engine.outcome import Attempted
+from bridge.engine.render import IncidentView, render
+from bridge.net import HttpClient
+from bridge.secrets.instance import InstanceKeys
+from bridge.storage.deliveries import Claimed, Live
+from bridge.storage.incidents import Incident, Member
+
+_log = structlog.get_logger("bridge.attempt")
+
+
+class Attempt(Struct, frozen=True):
+    """What attempts need besides the configuration."""
+
+    http: HttpClient
+    keys: InstanceKeys
+    clock: Clock
+
+    async def make(self, generation: Generation, configured: ConfiguredChannel, live: Live, job: Job) -> Attempted:
+        """Try a delivery once; every failure becomes an outcome."""
+        started = time.perf_counter()
+        message: Message | None = None
+        receipt: Receipt | None = None
+        error: ChannelError | None = None
+        try:
+            view = self.view(configured, job)
+            message = render(view, configured.options, generation.templates)
+            receipt = await self._send(configured, job, message)
+        except ChannelError as failure:
+            error = failure
+        except asyncio.CancelledError:
+            error = Retryable(FailureReason.TIMEOUT, "the bridge stopped", unknown=True)
+        except BaseException as failure:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
+            _log.error("channel_failed", channel=configured.name, error=type(failure).__name__)
+            error = Retryable(FailureReason.PLUGIN_ERROR, type(failure).__name__)
+        seconds = time.perf_counter() - started
+        return Attempted(
+            job, live, message, receipt, error, configured.options.give_up_after, seconds, self.clock.now()
+        )
+
+    async def _send(self, configured: ConfiguredChannel, job: Job, message: Message) -> Receipt:
+        channel = configured.channel
+        if channel is None:
+            raise Retryable(FailureReason.SECRET_UNREADABLE, configured.problem)
+        claimed = job.claimed
+        context = Context(
+            http=self.http,
+            now=self.clock.now(),
+            idempotency_key=self.keys.idempotency("delivery", str(claimed.id)),
+            attempt=claimed.attempts + 1,
+            previous=Receipt(job.receipt) if job.receipt else None,
+            plain=claimed.plain,
+        )
+        limit = configured.options.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(limit):
+                return _checked(await channel.send(message, context))
+        except TimeoutError as late:
+            raise Retryable(FailureReason.TIMEOUT, f"no end within {limit:g} s", unknown=True) from late
+
+    def view(self, configured: ConfiguredChannel, job: Job) -> IncidentView:
+        """What the message says."""
+        incident = job.incident
+        if incident is None:
+            return _notice(configured, job.claimed, self.keys)
+        reason = job.claimed.reason
+        resolved = incident.state == "resolved"
+        return IncidentView(
+            reason=reason,
+            status=Status.RESOLVED if resolved else Status.FIRING,
+            incident=incident.id,
+            channel=configured.name,
+            receiver=incident.receiver,
+            source=incident.source,
+            route=incident.route,
+            alerts=tuple(_alert(member) for member in _wanted(job, configured)),
+            group_labels=incident.group_labels,
+            severity=incident.severity,
+            opened_at=incident.opened_at,
+            dedup=self.keys.idempotency("incident", incident.id, configured.name),
+            group_key=_group_key(incident),
+            external_url=incident.external_url,
+            note=job.claimed.note,
+            acknowledged_by=incident.acknowledged_by,
+            truncated=incident.truncated,
+            fired_and_resolved=resolved and reason is Reason.RESOLVED and not job.told,
+        )
+
+
+def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:
+    """Resolved alerts are left out where nobody wants them, or where the channel hears of the incident for the first time."""
+    fresh = not job.told and job.claimed.reason is not Reason.RESOLVED
+    if not fresh and configured.options.send_resolved:
+        return list(job.members)
+    firing = [member for member in job.members if member.alert.status is Status.FIRING]
+    return firing or list(job.members)
+
+
+def _alert(member: Member) -> AlertView:
+    alert = member.alert
+    return AlertView(
+        fingerprint=alert.fingerprint,
+        status=alert.status,
+        labels={**alert.labels, **member.added_labels} if member.added_labels else alert.labels,
+        annotations={**alert.annotations, **member.added_annotations}
+        if member.added_annotations
+        else alert.annotations,
+        starts_at=alert.starts_at,
+        ends_at=alert.ends_at,
+        starts_text=alert.starts_text,
+        ends_text=alert.ends_text,
+        generator_url=alert.generator_url,
+        extra=alert.extra,
+    )
+
+
+def _group_key(incident: Incident) -> str:
+    """The group as receivers written for Alertmanager expect it, made from what identifies the group here."""
+    if incident.group_key:
+        return incident.group_key
+    labels = ", ".join(f'{name}="{value}"' for name, value in sorted(incident.group_labels.items()))
+    return f"{{}}/{incident.route}:{{{labels}}}"
+
+
+def _notice(configured: ConfiguredChannel, claimed: Claimed, keys: InstanceKeys) -> IncidentView:
+    """A word of the bridge itself, shaped as one alert so that every channel can say it."""
+    labels = {"alertname": "AlertbridgeNotice", "severity": "warning"}
+    alert = AlertView(
+        fingerprint=keys.idempotency("notice", str(claimed.id)),
+        status=Status.FIRING,
+        labels=labels,
+        annotations={"summary": claimed.note},
+        starts_at=claimed.created_at,
+        ends_at=None,
+    )
+    return IncidentView(
+        reason=Reason.NOTICE, status=Status.FIRING, incident="", channel=configured.name, receiver=configured.name,
+        source="alertbridge", route="", alerts=(alert,), group_labels=labels, severity="warning",
+        opened_at=claimed.created_at, dedup=keys.idempotency("notice", str(claimed.id)), group_key="{}:{}",
+    )  # fmt: skip
+
+
+def _checked(receipt: object) -> Receipt:
+    if not isinstance(receipt, Receipt):
+        raise Retryable(FailureReason.PLUGIN_ERROR, "the channel gave no receipt")
+    return receipt
+
+
+def test_view(configured: ConfiguredChannel, now: datetime) -> IncidentView:
+    """What `alertbridge send` says: marked TEST, no incident behind it."""
+    labels = {"alertname": "AlertbridgeTest", "severity": "info"}
+    alert = AlertView(
+        fingerprint="0000000000000000",
+        status=Status.FIRING,
+        labels=labels,
+        annotations={"summary": "TEST: this message was asked for, nothing is wrong"},
+        starts_at=now.astimezone(UTC),
+        ends_at=None,
+    )
+    return IncidentView(
+        reason=Reason.TEST, status=Status.FIRING, incident="", channel=configured.name, receiver=configured.name,
+        source="alertbridge", route="", alerts=(alert,), group_labels=labels, severity="info", opened_at=now,
+        dedup=f"test-{configured.name}", group_key="{}:{}",
+    )  # fmt: skip

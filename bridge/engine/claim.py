@@ -1,0 +1,88 @@
+"""A delivery is claimed: it is read as it stands now, and what is no longer wanted ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from bridge.domain.alert import Status
+from bridge.domain.audit import Kind
+from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
+from bridge.domain.message import Reason
+from bridge.storage import deliveries, incidents
+from bridge.storage.deliveries import Claimed
+from bridge.storage.incidents import Incident, Member
+
+if TYPE_CHECKING:
+    from bridge.engine.work import Work
+
+
+class Job(Struct, frozen=True):
+    """Everything an attempt needs. `incident` is None for a notice of the bridge itself."""
+
+    claimed: Claimed
+    incident: Incident | None
+    members: tuple[Member, ...]
+    receipt: dict[str, str]
+    told: bool
+
+
+_KINDS = {DeliveryState.SUPERSEDED: Kind.SUPERSEDED, DeliveryState.CANCELLED: Kind.CANCELLED}
+
+
+async def claim(work: Work, ids: Sequence[int]) -> list[Job | None]:
+    """For each id its job, None if it is not to be sent any more."""
+    return [await _claim_one(work, delivery) for delivery in ids]
+
+
+async def _claim_one(work: Work, delivery: int) -> Job | None:
+    claimed = await deliveries.claim(work.tx, delivery)
+    if claimed is None:
+        return None
+    if not claimed.incident:
+        return Job(claimed, None, (), {}, told=False)
+    incident = await incidents.get(work.tx, claimed.incident)
+    if incident is None:
+        await _end(work, claimed, DeliveryState.SUPERSEDED, "incident_gone")
+        return None
+    members = await incidents.news_for(work.tx, incident.id, claimed.channel)
+    unwanted = still_wanted(claimed, incident, members)
+    if unwanted is not None:
+        await _end(work, claimed, *unwanted)
+        return None
+    told = any(member.told for member in members) or await incidents.was_told(work.tx, incident.id, claimed.channel)
+    receipt = await incidents.receipt(work.tx, incident.id, claimed.channel) if told else {}
+    return Job(claimed, incident, tuple(members), receipt, told=told)
+
+
+def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]) -> tuple[DeliveryState, str] | None:
+    """Why a claimed delivery is not to be sent, None if it is."""
+    if incident.state == "resolved" and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT:
+        return DeliveryState.SUPERSEDED, "newer_state"
+    acknowledged = incident.acknowledged_at if incident.state == "acknowledged" else None
+    if (
+        acknowledged is not None
+        and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT
+        and claimed.created_at <= acknowledged
+    ):
+        return DeliveryState.CANCELLED, "acknowledged"
+    if claimed.reason is Reason.RESOLVED and not members:
+        return DeliveryState.SUPERSEDED, "nothing_new"
+    if claimed.reason is Reason.CHANGED and all(
+        member.told and member.alert.status is Status.FIRING for member in members
+    ):
+        return DeliveryState.SUPERSEDED, "nothing_new"
+    return None
+
+
+async def _end(work: Work, claimed: Claimed, state: DeliveryState, reason: str) -> None:
+    await deliveries.stop(work.tx, claimed.id, state, reason, work.now)
+    work.record(_KINDS[state], incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason=reason)
+
+
+def too_old(now: datetime, claimed: Claimed, limit: float) -> bool:
+    """Whether a delivery's time (in seconds) is over."""
+    return (now - claimed.created_at).total_seconds() >= limit

@@ -1,0 +1,48 @@
+"""An escalation goes one step further, unless somebody has acknowledged or it is over.
+
+The claim of a step and the acknowledgement exclude each other: both are transactions of one writer, each looks at
+the incident's state, and the acknowledgement stops the steps.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from bridge.domain.audit import Kind
+from bridge.domain.escalation import DueStep, again
+from bridge.domain.message import Reason
+from bridge.engine import outbox
+from bridge.engine.work import Work
+from bridge.storage import incidents, timers
+from bridge.storage.timers import Timer
+
+_DECODER = msgspec.json.Decoder(DueStep)
+_ENCODER = msgspec.json.Encoder()
+
+
+async def take_step(work: Work, timer: Timer) -> bool:
+    """Take a due step whose timer was just deleted; whether anybody is told."""
+    step = _DECODER.decode(timer.data)
+    incident = await incidents.get(work.tx, timer.incident)
+    if incident is None or incident.state != "open":
+        reason = incident.state if incident else "incident_gone"
+        work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=_name(step))
+        return False
+    channels = [channel for name in step.notify for channel in work.generation.channels_of(name)]
+    work.record(
+        Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step)
+    )
+    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED)
+    await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
+    following = again(step, timer.due_at, work.now)
+    if following is not None:
+        due, repeated = following
+        await timers.add(work.tx, "step", due, _ENCODER.encode(repeated).decode(), incident=incident.id)
+        work.effects.due(due)
+    return True
+
+
+def _name(step: DueStep) -> str:
+    repeated = f", repeat {step.done} of {step.times}" if step.done else ""
+    return f"{step.escalation} step {step.index + 1}{repeated}: {', '.join(step.notify)}"

@@ -1,0 +1,48 @@
+"""What a request changes in one incident."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from bridge.domain.alert import Alert
+from bridge.hooks.api import Transition
+from bridge.storage.incidents import Incident
+
+
+class Event(Struct):
+    """Gathered alert by alert, concluded once. `first` says that the incident is made by this event."""
+
+    incident: Incident
+    first: bool = False
+    reopened: bool = False
+    opened: list[Alert] = []
+    ended: list[Alert] = []
+    repeated: list[Alert] = []
+    firing: int = 0
+    resolved: int = 0
+
+    @property
+    def transition(self) -> Transition:
+        if self.opened or self.ended or self.reopened:
+            if self.firing == 0:
+                return Transition.RESOLVED
+            return Transition.OPENED if self.first or self.reopened else Transition.CHANGED
+        return Transition.REPEAT
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts the event is about: news, or where there is none, the repeats."""
+        return tuple([*self.opened, *self.ended] or self.repeated)
+
+
+class FlushData(Struct, frozen=True):
+    """An event that waits to be judged (again); stored as a timer's data.
+
+    `alerts` are (source, org, fingerprint). `held` is the reason a hook gave, empty if only its turn is awaited.
+    """
+
+    transition: Transition
+    alerts: tuple[tuple[str, str, str], ...]
+    first: bool = False
+    held: str = ""
+    severity_before: str = ""

@@ -1,0 +1,88 @@
+"""One configuration, made ready to work with: built whole, then swapped in; work in flight keeps its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
+
+from bridge.channels.api import Channel, ChannelOptions
+from bridge.config.model import Config
+from bridge.domain.escalation import Step
+from bridge.domain.severity import Severities
+from bridge.hooks.chain import Chain
+from bridge.routing.route import Route
+from bridge.templates import Templates
+
+SETTLE = timedelta(seconds=60)
+
+
+class ConfiguredChannel(Struct, frozen=True):
+    """A channel ready to send, or `problem` that parks its deliveries (a secret that does not open).
+
+    `credential` names what breaker and rate belong to: channels that share a credential share it.
+    """
+
+    name: str
+    options: ChannelOptions
+    channel: Channel | None
+    credential: str
+    problem: str = ""
+
+    @property
+    def follows(self) -> bool:
+        """Whether the channel can show an acknowledgement on what it already sent."""
+        return self.channel is not None and self.channel.follows_acknowledgement
+
+
+class Generation(Struct, frozen=True):
+    """Everything the engine asks of a configuration. `chains` is by route id, `before` runs on every alert
+    first, None if there is nothing to run.
+    """
+
+    digest: str
+    config: Config
+    root: Route
+    routes: Mapping[str, Route]
+    channels: Mapping[str, ConfiguredChannel]
+    chains: Mapping[str, Chain]
+    before: Chain | None
+    escalations: Mapping[str, tuple[Step, ...]]
+    severities: Severities
+    templates: Templates
+
+    def chain(self, route: str) -> Chain:
+        """The hooks of a route; the root's for an incident whose route is gone."""
+        return self.chains.get(route) or self.chains[self.root.id]
+
+    def channels_of(self, receiver: str) -> tuple[str, ...]:
+        """The channels behind a receiver. A name that is gone stands for itself: its delivery will be parked."""
+        return self.config.channels_of(receiver) or (receiver,)
+
+    def settle_of(self, source: str) -> timedelta:
+        """How long a firing that came late is held before it is believed."""
+        settings = self.config.sources.get(source)
+        return settings.settle if settings else SETTLE
+
+    def fallback_for(self, channel: str) -> str:
+        """Who hears that a channel failed; empty for nobody, and never the channel itself."""
+        configured = self.channels.get(channel)
+        own = configured.options.fallback if configured else None
+        fallback = own or self.config.fallback or ""
+        return "" if fallback == channel else fallback
+
+
+def walk(route: Route) -> list[Route]:
+    """The route and all below it, in routing order."""
+    return [route, *(below for child in route.routes for below in walk(child))]
+
+
+_GROUP = msgspec.json.Encoder(order="sorted")
+
+
+def group_hash(org: str, labels: Mapping[str, str]) -> str:
+    """What identifies a group within (source, route): the labels it was formed by, and Grafana's organisation."""
+    return hashlib.sha256(_GROUP.encode((org, labels))).hexdigest()[:32]

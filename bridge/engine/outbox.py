@@ -1,0 +1,110 @@
+"""Deliveries are planned: a newer state replaces a queued older one, and nobody is told what he did not ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from bridge.domain.audit import Kind
+from bridge.domain.delivery import DeliveryState, merged_reason
+from bridge.domain.message import Reason
+from bridge.engine.work import Work
+from bridge.storage import deliveries, incidents
+from bridge.storage.deliveries import Claimed
+from bridge.storage.incidents import Incident
+
+
+async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool) -> bool:
+    """Queue what the incident's receiver is to be told; whether anything was queued.
+
+    `first` says that the incident is new, so that nothing can be queued yet.
+    """
+    channels: Iterable[str] = work.generation.channels_of(incident.receiver)
+    if reason is Reason.RESOLVED and not first:
+        channels = await _who_heard(work, incident)
+    return await tell_channels(work, incident, channels, reason, first=first)
+
+
+async def tell_channels(
+    work: Work, incident: Incident, channels: Iterable[str], reason: Reason, *, first: bool = False, note: str = ""
+) -> bool:
+    """Queue one delivery for each channel that wants the reason; whether there was any."""
+    queued = False
+    for channel in dict.fromkeys(channels):
+        if _wants(work, incident, channel, reason):
+            await put(work, incident, channel, reason, first=first, note=note)
+            queued = True
+    return queued
+
+
+async def put(
+    work: Work, incident: Incident, channel: str, reason: Reason, *, first: bool = False, note: str = ""
+) -> None:
+    """Queue one delivery in place of what waits for (incident, channel).
+
+    A replaced delivery hands on its age, so that its time to give up still counts, and its wait if it was tried.
+    """
+    created_at = due_at = work.now
+    if not first:
+        for waiting in await deliveries.queued(work.tx, incident.id, channel):
+            if work.is_in_flight(waiting.id):
+                continue
+            await deliveries.stop(work.tx, waiting.id, DeliveryState.SUPERSEDED, "newer_state", work.now)
+            work.record(
+                Kind.SUPERSEDED, incident=incident.id, delivery=waiting.id, channel=channel, reason="newer_state"
+            )
+            reason = merged_reason(waiting.reason, reason)
+            created_at = min(created_at, waiting.created_at)
+            if waiting.attempts:
+                due_at = max(due_at, waiting.due_at)
+    live = await deliveries.add(work.tx, incident.id, channel, incident.receiver, reason, note, created_at, due_at)
+    work.effects.live.append(live)
+    work.effects.notified.append((incident.route, reason.value))
+
+
+async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
+    """End a delivery that failed while a newer one of its (incident, channel) queued up behind; whether there was one.
+
+    Otherwise the newer would overtake it, and the older be told last.
+    """
+    if not claimed.incident:
+        return False
+    behind = await deliveries.queued(work.tx, claimed.incident, claimed.channel)
+    newer = next((waiting for waiting in behind if waiting.id > claimed.id), None)
+    if newer is None:
+        return False
+    await deliveries.stop(work.tx, claimed.id, DeliveryState.SUPERSEDED, "newer_state", work.now)
+    work.record(
+        Kind.SUPERSEDED, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason="newer_state"
+    )
+    reason = merged_reason(claimed.reason, newer.reason)
+    await deliveries.inherit(work.tx, newer.id, reason, claimed.created_at, due_at)
+    return True
+
+
+async def notice(work: Work, text: str, *, about: str = "") -> None:
+    """Queue word from the bridge itself to the fallback; `about` names the channel it is about, which is not used."""
+    fallback = work.generation.fallback_for(about) if about else work.generation.config.fallback or ""
+    if fallback:
+        live = await deliveries.add(work.tx, "", fallback, fallback, Reason.NOTICE, text, work.now, work.now)
+        work.effects.live.append(live)
+
+
+async def _who_heard(work: Work, incident: Incident) -> list[str]:
+    told = await incidents.told_channels(work.tx, incident.id)
+    waiting = await deliveries.queued_of_incident(work.tx, incident.id)
+    return [*told, *(channel for _id, channel, _reason, _attempts in waiting)]
+
+
+def _wants(work: Work, incident: Incident, channel: str, reason: Reason) -> bool:
+    configured = work.generation.channels.get(channel)
+    if configured is None:
+        return True
+    options = configured.options
+    if reason is Reason.ACKNOWLEDGED and configured.follows:
+        return True
+    if reason in options.send_on and (options.send_resolved or reason is not Reason.RESOLVED):
+        return True
+    work.record(Kind.SUPPRESSED, incident=incident.id, channel=channel, reason="send_on", detail=reason.value)
+    work.effects.suppressed.append(("send_on", reason.value))
+    return False

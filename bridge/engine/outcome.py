@@ -1,0 +1,145 @@
+"""What an attempt came to, recorded in one transaction: the delivery's state, who was told, the audit, what follows."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from bridge.channels.api import Receipt
+from bridge.domain.alert import Status
+from bridge.domain.audit import Kind
+from bridge.domain.delivery import DeliveryState
+from bridge.domain.errors import ChannelError, FailureReason, Permanent, Refused, Retryable
+from bridge.domain.message import Message, Reason
+from bridge.domain.retry import gives_up, wait_before
+from bridge.engine import outbox
+from bridge.engine.claim import Job
+from bridge.engine.work import Work
+from bridge.storage import deliveries, incidents
+from bridge.storage.deliveries import Claimed, Live
+
+_UNCOUNTED = frozenset({FailureReason.RATE_LIMITED, FailureReason.BUSY})
+_PROBE = timedelta(seconds=5)
+
+
+class Attempted(Struct, frozen=True):
+    """One attempt that is over. Exactly one of `receipt` and `error` is set."""
+
+    job: Job
+    live: Live
+    message: Message | None
+    receipt: Receipt | None
+    error: ChannelError | None
+    give_up_after: timedelta
+    seconds: float
+    at: datetime
+
+    @property
+    def kind(self) -> Kind:
+        """What the attempt is on its own, before time or policy end the delivery."""
+        if self.error is None:
+            return Kind.SENT
+        return Kind.UNKNOWN if isinstance(self.error, Retryable) and self.error.unknown else Kind.RETRY
+
+
+async def record(work: Work, attempted: Attempted, rng: random.Random) -> None:
+    """Write the outcome down, and queue what follows from it."""
+    if attempted.error is None:
+        await _sent(work, attempted)
+        return
+    claimed = attempted.job.claimed
+    if attempted.kind is Kind.UNKNOWN:
+        await _tell(work, attempted, firing_only=True)
+    error = attempted.error
+    refused_twice = isinstance(error, Permanent) and (claimed.plain or not claimed.incident)
+    if refused_twice or gives_up(claimed.created_at, work.now, attempted.give_up_after):
+        await die(work, claimed, error, attempted=attempted)
+    else:
+        await _again(work, attempted, error, rng)
+
+
+async def _sent(work: Work, attempted: Attempted) -> None:
+    claimed = attempted.job.claimed
+    attempts = claimed.attempts + 1
+    receipt = attempted.receipt or Receipt()
+    closed = await deliveries.end(
+        work.tx, claimed, DeliveryState.SENT, "", work.now, attempts=attempts, counted=claimed.counted, error=""
+    )
+    await _tell(work, attempted, firing_only=False)
+    if receipt.data and claimed.incident:
+        await incidents.keep_receipt(work.tx, claimed.incident, claimed.channel, receipt.data, work.now)
+    _record(work, Kind.SENT if closed else Kind.LATE, attempted, claimed.reason.value, receipt.detail)
+
+
+async def _tell(work: Work, attempted: Attempted, *, firing_only: bool) -> None:
+    """Told is set by outcomes. An unknown end is told again, an unknown firing must be followed by its end."""
+    told = [
+        (member.alert_id, member.episode, member.alert.status)
+        for member in attempted.job.members
+        if not firing_only or member.alert.status is Status.FIRING
+    ]
+    if told and attempted.job.claimed.reason is not Reason.ACKNOWLEDGED:
+        await incidents.tell(work.tx, attempted.job.claimed.incident, attempted.job.claimed.channel, told)
+
+
+async def _again(work: Work, attempted: Attempted, error: ChannelError, rng: random.Random) -> None:
+    claimed = attempted.job.claimed
+    counted = claimed.counted + (error.reason not in _UNCOUNTED and not isinstance(error, Refused))
+    plain = claimed.plain
+    if isinstance(error, Permanent):
+        due, plain = work.now, True
+    elif isinstance(error, Refused):
+        due = work.now + _PROBE
+    else:
+        retry_after = error.retry_after if isinstance(error, Retryable) else None
+        due = work.now + wait_before(counted, retry_after, rng)
+    kept = await deliveries.again(
+        work.tx, claimed.id, due, attempts=claimed.attempts + 1, counted=counted, plain=plain, error=str(error)
+    )
+    _record(work, attempted.kind if kept else Kind.LATE, attempted, error.reason.value, error.detail)
+    if kept and not await outbox.give_way(work, claimed, due):
+        work.effects.live.append(Live(claimed.id, claimed.incident, claimed.channel, due))
+
+
+async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: Attempted | None = None) -> None:
+    """End a delivery that cannot be made, and tell the fallback: about the alert, or about the notice itself."""
+    attempts = claimed.attempts + (attempted is not None)
+    closed = await deliveries.end(
+        work.tx, claimed, DeliveryState.DEAD, error.reason.value, work.now, attempts=attempts, counted=claimed.counted,
+        error=str(error),
+    )  # fmt: skip
+    if attempted is not None:
+        _record(work, Kind.DEAD if closed else Kind.LATE, attempted, error.reason.value, error.detail)
+    elif closed:
+        work.record(
+            Kind.DEAD, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, attempt=attempts,
+            reason=error.reason.value, detail=error.detail,
+        )  # fmt: skip
+    fallback = work.generation.fallback_for(claimed.channel)
+    if not closed or not fallback:
+        return
+    note = f"not delivered over {claimed.channel}: {error}"
+    incident = await incidents.get(work.tx, claimed.incident) if claimed.incident else None
+    if incident is not None:
+        await outbox.put(work, incident, fallback, claimed.reason, note=note)
+    elif not claimed.note.startswith("not delivered"):  # a notice about a notice ends here
+        await outbox.notice(work, f"{note}\n{claimed.note}", about=claimed.channel)
+
+
+def _record(work: Work, kind: Kind, attempted: Attempted, reason: str, detail: str) -> None:
+    claimed = attempted.job.claimed
+    work.record(
+        kind, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, attempt=claimed.attempts + 1,
+        reason=reason, digest=_digest(attempted.message), detail=detail,
+    )  # fmt: skip
+
+
+def _digest(message: Message | None) -> str:
+    """SHA-256 of what people were shown: title, text, and each alert with its state."""
+    if message is None:
+        return ""
+    shown = [message.title, message.text, *(f"{alert.fingerprint} {alert.status.value}" for alert in message.alerts)]
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest()

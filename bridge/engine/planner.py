@@ -1,0 +1,268 @@
+"""From reports to incidents: reduce each alert, route what is new, group it, and conclude each incident once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bridge.domain.alert import Alert, Status, Webhook
+from bridge.domain.audit import Kind
+from bridge.domain.episode import Episode, News, reduce
+from bridge.domain.message import common
+from bridge.domain.moment import new_id
+from bridge.engine.conclude import conclude
+from bridge.engine.event import Event
+from bridge.engine.generation import Generation, group_hash
+from bridge.engine.work import Work
+from bridge.hooks.api import Drop, Hold, Notification, Pass, Transition, Verdict
+from bridge.routing.route import Route
+from bridge.routing.tree import find, group_labels
+from bridge.storage import alerts, incidents, timers
+from bridge.storage.alerts import KnownAlert
+from bridge.storage.incidents import Incident
+
+
+class LateReport(Struct, frozen=True):
+    """A report that waits to be judged again; a timer's data. `why`: `late` or the hook's reason."""
+
+    alert: Alert
+    group_labels: Mapping[str, str]
+    why: str
+
+
+class Counts(Struct):
+    stored: int = 0
+    duplicates: int = 0
+
+
+_ENCODER = msgspec.json.Encoder()
+Judged = Mapping[tuple[str, str, str], Verdict]
+
+
+class Planner:
+    """Plans one request within one transaction.
+
+    `judged` holds what the hooks before routing said of each alert, where they did I/O and so ran outside.
+    `confirmed` believes firings that came late: they have waited.
+    """
+
+    def __init__(self, work: Work, request: Webhook, judged: Judged | None = None, *, confirmed: bool = False) -> None:
+        self._work = work
+        self._request = request
+        self._judged = judged
+        self._confirmed = confirmed
+        self._events: dict[str, Event] = {}
+        self._by_group: dict[tuple[str, str], str] = {}
+        self.counts = Counts()
+
+    async def plan(self) -> Counts:
+        """Apply every alert of the request, then conclude each incident it touched."""
+        for alert in self._request.alerts:
+            await self._apply(alert)
+        for event in self._events.values():
+            await conclude(self._work, event)
+        return self.counts
+
+    async def _apply(self, alert: Alert) -> None:
+        known = await alerts.known(self._work.tx, alert.key)
+        news, episode = reduce(known.episode if known else None, alert, self._work.now, confirmed=self._confirmed)
+        self.counts.stored += 1
+        if news in {News.OPENED, News.UNSEEN} and episode is not None:
+            await self._enter(alert, known, episode)
+            return
+        if known is None or episode is None:
+            return
+        if news is News.RESOLVED:
+            await self._leave(alert, known, episode)
+        elif news is News.REPEAT:
+            await self._repeat(alert, known, episode)
+        elif news is News.LATE:
+            await self._settle(alert, known)
+        else:
+            await self._ignore(news, alert, known, episode)
+
+    async def _enter(self, alert: Alert, known: KnownAlert | None, episode: Episode) -> None:
+        verdict = self._before_routing(alert, episode)
+        if not isinstance(verdict, Pass):
+            await self._stop_before_routing(alert, known, verdict)
+            return
+        added_labels = verdict.notification.labels.get(alert.fingerprint, {})
+        added_annotations = verdict.notification.annotations.get(alert.fingerprint, {})
+        known_id = known.id if known else 0
+        await self._forget_late(alert, known, Status.RESOLVED)
+        alert_id = await alerts.put(
+            self._work.tx, known_id, alert, episode, added_labels, added_annotations, self._work.now
+        )
+        labels = {**alert.labels, **added_labels} if added_labels else alert.labels
+        reopened = await self._reopened(alert_id) if self._confirmed else None
+        if reopened is not None:
+            await self._join(reopened, alert, known_id, alert_id, episode, labels)
+            return
+        for route in find(self._work.generation.root, labels):
+            event = await self._event_of_group(route, alert, labels)
+            await self._join(event, alert, known_id, alert_id, episode, labels)
+
+    async def _reopened(self, alert_id: int) -> Event | None:
+        """A firing that came late and stayed goes back to the incident that its resolve had ended."""
+        incident_id = await incidents.last_of(self._work.tx, alert_id)
+        event = await self._event_of(incident_id) if incident_id else None
+        if event is not None and event.incident.state == "resolved":
+            event.incident = replace(event.incident, state="open", resolved_at=None, resolved_by="")
+            event.reopened = True
+        return event
+
+    async def _join(
+        self, event: Event, alert: Alert, known_id: int, alert_id: int, episode: Episode, labels: Mapping[str, str]
+    ) -> None:
+        incident = event.incident
+        if known_id and not event.first and await incidents.has_resolved(self._work.tx, incident.id, alert_id):
+            event.resolved -= 1
+        await incidents.join(self._work.tx, incident.id, alert_id, alert, episode)
+        if episode.status is Status.FIRING:
+            event.opened.append(alert)
+            event.firing += 1
+        else:
+            event.ended.append(alert)
+            event.resolved += 1
+        severity = self._work.generation.severities.of(labels)
+        alone = event.first and len(event.opened) + len(event.ended) == 1
+        event.incident = replace(
+            incident,
+            severity=self._work.generation.severities.worst((incident.severity, severity)),
+            labels=dict(labels) if alone else common([incident.labels, labels]),
+            external_url=self._request.external_url,
+            group_key=self._request.group_key,
+            truncated=self._request.truncated,
+        )
+
+    async def _event_of_group(self, route: Route, alert: Alert, labels: Mapping[str, str]) -> Event:
+        grouping = group_labels(route, labels, self._request.group_labels)
+        digest = group_hash(alert.org, grouping)
+        incident_id = self._by_group.get((route.id, digest))
+        if incident_id is not None:
+            return self._events[incident_id]
+        incident = await incidents.open_in_group(self._work.tx, alert.source, route.id, digest)
+        first = incident is None
+        if incident is None:
+            now = self._work.now
+            incident = Incident(
+                new_id(now), alert.source, route.id, route.receiver, digest, grouping, {}, "open", 0, "", now, now
+            )
+        self._by_group[route.id, digest] = incident.id
+        return self._events.setdefault(
+            incident.id, Event(incident, first, firing=incident.firing, resolved=incident.resolved)
+        )
+
+    async def _event_of(self, incident_id: str) -> Event | None:
+        if incident_id not in self._events:
+            incident = await incidents.get(self._work.tx, incident_id)
+            if incident is None:
+                return None
+            self._events[incident_id] = Event(incident, firing=incident.firing, resolved=incident.resolved)
+            self._by_group[incident.route, incident.group_hash] = incident_id
+        return self._events[incident_id]
+
+    async def _leave(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
+        work = self._work
+        await alerts.put(work.tx, known.id, alert, episode, known.added_labels, known.added_annotations, work.now)
+        for incident_id in await incidents.with_firing(work.tx, known.id):
+            event = await self._event_of(incident_id)
+            if event is None:
+                continue
+            await incidents.end(work.tx, incident_id, known.id, episode.ends_at or work.now, alert.ends_text)
+            event.firing -= 1
+            event.resolved += 1
+            if event.incident.state == "resolved":  # by hand, before the sender said so
+                event.incident = replace(event.incident, firing=event.firing, resolved=event.resolved)
+                await incidents.save(work.tx, event.incident)
+                del self._events[incident_id]
+                self._by_group.pop((event.incident.route, event.incident.group_hash), None)
+            else:
+                event.ended.append(alert)
+
+    async def _repeat(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
+        work = self._work
+        self.counts.duplicates += 1
+        await alerts.seen(work.tx, known.id, alert, episode, work.now)
+        for incident_id in await incidents.with_firing(work.tx, known.id):
+            event = await self._event_of(incident_id)
+            if event is None:
+                continue
+            event.repeated.append(alert)
+            incident = event.incident
+            if incident.state == "resolved" and _may_reopen(incident, work):
+                event.incident = replace(incident, state="open", resolved_at=None, resolved_by="")
+                event.reopened = True
+
+    async def _settle(self, alert: Alert, known: KnownAlert) -> None:
+        """Hold a firing that is no newer than an end already known: its resolve may be on the way."""
+        if await timers.of_alert(self._work.tx, known.id):
+            self.counts.duplicates += 1
+            return
+        await self._wait(alert, known.id, self._work.generation.settle_of(alert.source), "late")
+
+    async def _ignore(self, news: News, alert: Alert, known: KnownAlert, episode: Episode) -> None:
+        self.counts.duplicates += 1
+        await self._forget_late(alert, known, alert.status)
+        if news is News.DUPLICATE:
+            await alerts.seen(self._work.tx, known.id, alert, episode, self._work.now)
+        kind = Kind.STALE if news is News.STALE else Kind.DUPLICATE
+        self._work.record(kind, source=alert.source, reason="resolved", detail=alert.fingerprint)
+        self._work.effects.suppressed.append(("dedupe", kind.value))
+
+    async def _forget_late(self, alert: Alert, known: KnownAlert | None, status: Status) -> None:
+        """A late firing that was held turns out to be stale once a resolve follows it."""
+        if known is None or status is not Status.RESOLVED or known.episode.ends_at is None:
+            return
+        for timer, _data in await timers.of_alert(self._work.tx, known.id):
+            await timers.delete(self._work.tx, timer)
+            self._work.record(Kind.STALE, source=alert.source, reason="late", detail=alert.fingerprint)
+            self._work.effects.suppressed.append(("dedupe", "stale"))
+
+    async def _wait(self, alert: Alert, alert_id: int, span: timedelta, why: str) -> None:
+        due = self._work.now + span
+        data = _ENCODER.encode(LateReport(alert, self._request.group_labels, why)).decode()
+        await timers.add(self._work.tx, "alert", due, data, alert=alert_id)
+        self._work.effects.due(due)
+        self._work.record(Kind.HELD, source=alert.source, reason=why, detail=alert.fingerprint)
+
+    def _before_routing(self, alert: Alert, episode: Episode) -> Verdict:
+        chain = self._work.generation.before
+        notification = notification_of_alert(self._work.generation, alert, episode.status, self._work.now)
+        if chain is None:
+            return Pass(notification)
+        if self._judged is not None and alert.key in self._judged:
+            return self._judged[alert.key]
+        if chain.does_io:  # judged outside as no news, and news since: better told plain than lost
+            return Pass(notification)
+        return chain.judge(notification).verdict
+
+    async def _stop_before_routing(self, alert: Alert, known: KnownAlert | None, verdict: Drop | Hold) -> None:
+        """A dropped alert leaves no state: its next report is judged afresh."""
+        if isinstance(verdict, Hold):
+            await self._wait(alert, known.id if known else 0, verdict.until - self._work.now, verdict.reason)
+            return
+        self._work.record(
+            Kind.SUPPRESSED, source=alert.source, reason=verdict.reason, detail=verdict.detail or alert.fingerprint
+        )
+        self._work.effects.suppressed.append(("before_routing", verdict.reason))
+
+
+def notification_of_alert(generation: Generation, alert: Alert, status: Status, now: datetime) -> Notification:
+    """What the hooks before routing see of an alert."""
+    return Notification(
+        now=now,
+        transition=Transition.OPENED if status is Status.FIRING else Transition.RESOLVED,
+        alerts=(alert,),
+        source=alert.source,
+        severity=generation.severities.of(alert.labels),
+    )
+
+
+def _may_reopen(incident: Incident, work: Work) -> bool:
+    ended = incident.resolved_at
+    return ended is not None and work.now - ended >= work.generation.config.reopen_within

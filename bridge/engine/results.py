@@ -1,0 +1,158 @@
+"""Outcomes are recorded in batches: whatever has come in since the last commit goes into the next."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from msgspec import Struct
+
+from bridge.domain.audit import Kind
+from bridge.domain.clock import Clock
+from bridge.domain.errors import FailureReason, StorageError, StorageFatal
+from bridge.engine import outbox
+from bridge.engine.credentials import Credentials
+from bridge.engine.outcome import Attempted, record
+from bridge.engine.transactions import Transactions
+from bridge.engine.work import Work
+from bridge.observe.metrics import Metrics
+from bridge.storage import deliveries
+from bridge.storage.deliveries import Live
+
+_BATCH = 256
+_log = structlog.get_logger("bridge.results")
+
+
+class Parked(Struct, frozen=True):
+    """A delivery whose channel is missing or cannot be used; `reason` is a FailureReason's value."""
+
+    live: Live
+    reason: str
+    problem: str
+
+
+class BreakerTurned(Struct, frozen=True):
+    """A breaker opened (with why) or closed."""
+
+    credential: str
+    channel: str
+    opened: bool
+    why: str = ""
+
+
+Item = Attempted | Parked
+
+
+class Results:
+    """Takes what attempts came to, and calls `done` for each once it is committed."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        credentials: Credentials,
+        metrics: Metrics,
+        clock: Clock,
+        rng: random.Random,
+        done: Callable[[Live], None],
+    ) -> None:
+        self._transactions = transactions
+        self._credentials = credentials
+        self._metrics = metrics
+        self._clock = clock
+        self._rng = rng
+        self._done = done
+        self._queue: list[Item] = []
+        self._turned: list[BreakerTurned] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def attempted(self, attempted: Attempted, credential: str) -> None:
+        """An attempt is over."""
+        channel = attempted.job.claimed.channel
+        error = attempted.error
+        if error is None:
+            if self._credentials.succeeded(credential):
+                self._turned.append(BreakerTurned(credential, channel, opened=False))
+            age = (attempted.at - attempted.job.claimed.created_at).total_seconds()
+            self._metrics.end_to_end_seconds.observe(age)
+        elif self._credentials.failed(credential, error, attempted.at):
+            self._turned.append(BreakerTurned(credential, channel, opened=True, why=str(error)))
+        reason = error.reason.value if error else ""
+        self._metrics.attempt(channel, attempted.kind.value, reason, attempted.seconds)
+        self._add(attempted)
+
+    def park(self, live: Live, problem: str) -> None:
+        """A delivery cannot be tried: its channel is missing (no `problem`) or cannot be used."""
+        reason = FailureReason.SECRET_UNREADABLE if problem else FailureReason.CHANNEL_MISSING
+        self._add(Parked(live, reason.value, problem))
+
+    async def settle(self) -> None:
+        """Wait until everything taken so far is committed."""
+        while self._task is not None:
+            await asyncio.shield(self._task)
+
+    def _add(self, item: Item) -> None:
+        self._queue.append(item)
+        if self._task is None:
+            self._task = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._queue:
+                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+                turned, self._turned = self._turned, []
+                await self._commit(batch, turned)
+        finally:
+            self._task = None
+
+    async def _commit(self, batch: list[Item], turned: list[BreakerTurned]) -> None:
+        async def decision(work: Work) -> None:
+            for item in batch:
+                await self._one(work, item)
+            for turn in turned:
+                await _turn(work, turn)
+
+        wait = 0.05
+        while True:
+            try:
+                await self._transactions.write(self._clock.now(), decision)
+            except StorageFatal:
+                return  # the process ends; at the next start these count as not tried
+            except StorageError as error:
+                _log.warning("outcome_not_recorded", error=str(error), again_in=wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+            else:
+                break
+        for item in batch:
+            self._done(item.live)
+
+    async def _one(self, work: Work, item: Item) -> None:
+        if isinstance(item, Attempted):
+            await record(work, item, self._rng)
+        elif await deliveries.park(work.tx, item.live.id, item.reason):
+            work.record(
+                Kind.PARKED, incident=item.live.incident, delivery=item.live.id, channel=item.live.channel,
+                reason=item.reason, detail=item.problem,
+            )  # fmt: skip
+            work.effects.live.append(Live(item.live.id, item.live.incident, item.live.channel, work.now, parked=True))
+
+
+async def _turn(work: Work, turn: BreakerTurned) -> None:
+    kind = Kind.BREAKER_OPENED if turn.opened else Kind.BREAKER_CLOSED
+    work.record(kind, channel=turn.channel, reason=turn.credential, detail=turn.why)
+    if turn.opened:
+        text = f"channel {turn.channel} does not take messages: {turn.why}. They wait, and go when it takes them again."
+    else:
+        text = f"channel {turn.channel} takes messages again."
+    await outbox.notice(work, text, about=turn.channel)
+
+
+async def unpark(work: Work, lives: list[Live], now: datetime) -> None:
+    """Channels came back: their parked deliveries go on."""
+    for live in lives:
+        if await deliveries.unpark(work.tx, live.id, now):
+            work.record(Kind.UNPARKED, incident=live.incident, delivery=live.id, channel=live.channel)
+            work.effects.live.append(Live(live.id, live.incident, live.channel, now))

@@ -1,0 +1,201 @@
+"""The sending loop: claim what is due, try it, record what came of it.
+
+A slow channel has its own lane, and its own bound on what is in flight, so it slows nobody else. What is in flight
+counts until its outcome is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bridge.domain.clock import Clock
+from bridge.domain.errors import StorageError
+from bridge.engine.attempt import Attempt
+from bridge.engine.claim import Job, claim
+from bridge.engine.credentials import Credentials
+from bridge.engine.generation import ConfiguredChannel, Generation
+from bridge.engine.lane import Lane
+from bridge.engine.results import Results, unpark
+from bridge.engine.transactions import Transactions
+from bridge.engine.work import Effects
+from bridge.observe.metrics import Metrics
+from bridge.storage import deliveries
+from bridge.storage.deliveries import Live
+
+_IDLE = timedelta(seconds=1)
+_PAGE = 5000
+_log = structlog.get_logger("bridge.sender")
+
+
+class Sender:
+    """Owns what is in flight. `run` is the loop; `step` is one turn of it, for a clock that a test holds."""
+
+    def __init__(
+        self, transactions: Transactions, attempt: Attempt, metrics: Metrics, clock: Clock, rng: random.Random
+    ) -> None:
+        self.credentials = Credentials()
+        self._transactions = transactions
+        self._attempt = attempt
+        self._clock = clock
+        self._lanes: dict[str, Lane] = {}
+        self._in_flight: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._results = Results(transactions, self.credentials, metrics, clock, rng, self._done)
+        transactions.in_flight = self._in_flight
+        transactions.follow(self._follow)
+
+    async def load(self) -> int:
+        """Read what an earlier start left; gives how many. Every lease of an earlier start is void."""
+        after = count = 0
+        while True:
+            page = await self._transactions.read(partial(deliveries.live, after=after, limit=_PAGE))
+            self.add(page)
+            count += len(page)
+            if len(page) < _PAGE:
+                return count
+            after = page[-1].id
+
+    def add(self, lives: Iterable[Live]) -> None:
+        """Deliveries that are committed and wait."""
+        for live in lives:
+            self._lane(live.channel).add(live)
+            self._wake.set()
+
+    def waiting(self) -> dict[str, int]:
+        """How many wait, by channel."""
+        return {name: len(lane) for name, lane in self._lanes.items()}
+
+    def parked(self) -> dict[str, int]:
+        return {name: len(lane.parked) for name, lane in self._lanes.items() if lane.parked}
+
+    async def run(self) -> None:
+        """Until `stop`: one turn after the other, sleeping until something is due or added."""
+        while not self._stopping:
+            self._wake.clear()
+            now = self._clock.now()
+            try:
+                await self.step(now)
+            except StorageError as error:
+                _log.warning("claim_failed", error=str(error))
+                await asyncio.sleep(0.1)
+            wait = (self._next(now) - now).total_seconds()
+            if wait > 0 and not self._wake.is_set():
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def step(self, now: datetime) -> int:
+        """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
+        taken = [live for name, lane in self._lanes.items() for live in self._take(name, lane, now)]
+        if not taken:
+            return 0
+        ids = [live.id for live in taken]
+        self._in_flight.update(ids)
+        try:
+            jobs = await self._transactions.write(now, lambda work: claim(work, ids))
+        except BaseException:
+            for live in taken:
+                self._done(live)
+            self.add(taken)
+            raise
+        generation = self._transactions.generation()
+        for live, job in zip(taken, jobs, strict=True):
+            self._begin(generation, live, job)
+        return len(taken)
+
+    async def idle(self) -> None:
+        """Wait until nothing is in flight and every outcome is committed."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # the tasks' own callbacks take them out
+        await self._results.settle()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Claim no more, let what is in flight end within the grace, cut off the rest, and record it all."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace.total_seconds())
+        for task in self._tasks:
+            task.cancel()
+        await self.idle()
+
+    async def reloaded(self, now: datetime) -> None:
+        """A new generation is in force: what was parked may have its channel back."""
+        channels = self._transactions.generation().channels
+        for name, lane in self._lanes.items():
+            configured = channels.get(name)
+            if lane.parked and configured is not None and configured.channel is not None:
+                lives = lane.unpark()
+                await self._transactions.write(now, partial(unpark, lives=lives, now=now))
+
+    def _begin(self, generation: Generation, live: Live, job: Job | None) -> None:
+        configured = generation.channels.get(live.channel)
+        if job is None:
+            self._done(live)
+        elif configured is None or configured.channel is None:
+            self._results.park(live, configured.problem if configured else "")
+        else:
+            self._start(self._try(generation, configured, live, job))
+
+    async def _try(self, generation: Generation, configured: ConfiguredChannel, live: Live, job: Job) -> None:
+        attempted = await self._attempt.make(generation, configured, live, job)
+        self._results.attempted(attempted, configured.credential)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _done(self, live: Live) -> None:
+        self._in_flight.discard(live.id)
+        self._lane(live.channel).done(live)
+        self._wake.set()
+
+    def _follow(self, effects: Effects) -> None:
+        self.add(effects.live)
+
+    def _take(self, name: str, lane: Lane, now: datetime) -> list[Live]:
+        due = lane.next_due()
+        if due is None or due > now:
+            return []
+        configured = self._transactions.generation().channels.get(name)
+        if configured is None or configured.channel is None:
+            return lane.take(now, _PAGE)
+        taken = lane.take(now, self.credentials.room(configured, lane.in_flight, now))
+        if taken:
+            self.credentials.started(configured, now)
+        return taken
+
+    def _next(self, now: datetime) -> datetime:
+        """When the next turn has something to do, at the latest in a second."""
+        upcoming = now + _IDLE
+        channels = self._transactions.generation().channels
+        for name, lane in self._lanes.items():
+            due = lane.next_due()
+            if due is None or due >= upcoming:
+                continue
+            configured = channels.get(name)
+            if configured is not None:
+                if lane.in_flight >= configured.options.max_in_flight:
+                    continue
+                due = self.credentials.not_before(configured, due, now)
+            upcoming = min(upcoming, due)
+        return upcoming
+
+    def _lane(self, channel: str) -> Lane:
+        lane = self._lanes.get(channel)
+        if lane is None:
+            lane = self._lanes[channel] = Lane()
+        return lane

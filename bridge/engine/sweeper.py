@@ -1,0 +1,97 @@
+"""Housekeeping, every few seconds: deliveries whose time is over, refusals gathered, gauges, audit checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from bridge.domain.clock import Clock
+from bridge.domain.errors import FailureReason, Retryable, StorageError
+from bridge.engine.outcome import die
+from bridge.engine.refusals import Refusals, write
+from bridge.engine.transactions import Transactions
+from bridge.engine.work import Work
+from bridge.observe.metrics import Metrics
+from bridge.storage import deliveries
+from bridge.storage.transaction import Tx
+
+_EVERY = 2.0
+_PAGE = 200
+_log = structlog.get_logger("bridge.sweeper")
+
+Checkpoint = Callable[[datetime], Awaitable[None]]
+
+
+class Sweeper:
+    """`step` is one round. `checkpoint` signs the audit's heads when that is due."""
+
+    def __init__(
+        self, transactions: Transactions, refusals: Refusals, checkpoint: Checkpoint, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._transactions = transactions
+        self._refusals = refusals
+        self._checkpoint = checkpoint
+        self._metrics = metrics
+        self._clock = clock
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        while not self._stop.is_set():
+            try:
+                await self.step(self._clock.now())
+            except StorageError as error:
+                _log.warning("sweep_failed", error=str(error))
+            try:
+                async with asyncio.timeout(_EVERY):
+                    await self._stop.wait()
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def step(self, now: datetime) -> None:
+        await self._give_up(now)
+        if self._refusals.due(now):
+            await self.write_refusals(now)
+        await self._checkpoint(now)
+        await self._measure()
+
+    async def write_refusals(self, now: datetime) -> None:
+        """Write down what was refused since the last time, if anything."""
+        gathered = self._refusals.take(now)
+        if gathered:
+            await self._transactions.write(now, lambda work: write(work, gathered))
+
+    async def _give_up(self, now: datetime) -> None:
+        """End what waited too long without being tried: behind an open breaker, or parked."""
+        limits: dict[str, timedelta] = {
+            name: configured.options.give_up_after
+            for name, configured in self._transactions.generation().channels.items()
+        }
+
+        async def decision(work: Work) -> None:
+            for channel, limit in limits.items():
+                for delivery in await deliveries.too_old(work.tx, channel, now - limit, _PAGE):
+                    claimed = None if work.is_in_flight(delivery) else await deliveries.claim(work.tx, delivery)
+                    if claimed is not None:
+                        await die(work, claimed, Retryable(FailureReason.GAVE_UP, "its time is over"))
+
+        async def any_old(tx: Tx) -> bool:
+            return any([bool(await deliveries.too_old(tx, name, now - limit, 1)) for name, limit in limits.items()])
+
+        if await self._transactions.read(any_old):
+            await self._transactions.write(now, decision)
+
+    async def _measure(self) -> None:
+        async def counts(tx: Tx) -> tuple[list[tuple[str, str, int]], dict[str, int]]:
+            states = {row[0]: int(row[1]) for row in await tx.all("incidents_count")}
+            return await deliveries.counts(tx), states
+
+        by_channel, by_state = await self._transactions.read(counts)
+        self._metrics.set_deliveries({(channel, state): number for channel, state, number in by_channel})
+        self._metrics.set_incidents(by_state)

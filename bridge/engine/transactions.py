@@ -1,0 +1,61 @@
+"""Units of the engine's work: each in the generation in force, its effects carried out once it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import TypeVar
+
+from bridge.engine.generation import Generation
+from bridge.engine.work import Effects, Work
+from bridge.storage.sqlite import Database
+from bridge.storage.transaction import Tx, Unit
+
+T = TypeVar("T")
+Decision = Callable[[Work], Awaitable[T]]
+
+
+class Transactions:
+    """The engine's way to the database.
+
+    A decision may run twice if its group is rolled back, so its effects are those of the run that was committed.
+    """
+
+    def __init__(self, database: Database, generation: Generation) -> None:
+        self.in_flight: Collection[int] = frozenset()
+        self._database = database
+        self._generation = generation
+        self._followers: list[Callable[[Effects], None]] = []
+
+    def generation(self) -> Generation:
+        return self._generation
+
+    def swap(self, generation: Generation) -> None:
+        """From now on; units already queued keep the generation they were queued with."""
+        self._generation = generation
+
+    def follow(self, follower: Callable[[Effects], None]) -> None:
+        """Call `follower` with the effects of every committed transaction."""
+        self._followers.append(follower)
+
+    async def write(self, now: datetime, decision: Decision[T]) -> T:
+        """Run a decision in a transaction; its result after the commit.
+
+        Raises:
+            StorageBusy, StorageFatal: see `Database.write`.
+        """
+        generation = self._generation
+        in_flight = self.in_flight
+
+        async def unit(tx: Tx) -> tuple[T, Effects]:
+            work = Work(tx, generation, now, in_flight)
+            return await decision(work), work.effects
+
+        result, effects = await self._database.write(unit)
+        for follower in self._followers:
+            follower(effects)
+        return result
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads, on the last committed state."""
+        return await self._database.read(unit)

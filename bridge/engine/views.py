@@ -1,0 +1,118 @@
+"""What the engine answers to those who ask: the API and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Accepted(Struct, frozen=True):
+    """A request that is kept. `accepted` counts alerts stored, `duplicates` those among them that were no news.
+
+    `quarantined` counts entries that could not be understood; they are kept in the request's raw body and audited.
+    """
+
+    id: str
+    accepted: int
+    duplicates: int
+    quarantined: int
+
+
+class AlertCounts(Struct, frozen=True):
+    firing: int
+    resolved: int
+
+
+class IncidentSummary(Struct, frozen=True):
+    """One line of `GET /api/v1/incidents`; field names are the API's."""
+
+    id: str
+    state: str
+    source: str
+    route: str
+    receiver: str
+    group_labels: Mapping[str, str]
+    labels: Mapping[str, str]
+    severity: str
+    opened_at: datetime
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    alerts: AlertCounts
+
+
+class IncidentAlert(Struct, frozen=True):
+    fingerprint: str
+    status: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: str
+    ends_at: str | None
+    generator_url: str
+
+
+class DeliveryView(Struct, frozen=True):
+    """One delivery. `end_reason` says why it ended or why it waits; empty while all is well."""
+
+    id: str
+    incident: str
+    channel: str
+    receiver: str
+    reason: str
+    state: str
+    end_reason: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    last_error: str
+
+
+class TimelineEntry(Struct, frozen=True):
+    """One audit record that concerns the incident."""
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    channel: str
+    delivery: str
+    attempt: int
+    reason: str
+    detail: str
+
+
+class IncidentDetail(Struct, frozen=True):
+    """`GET /api/v1/incidents/{id}`: the summary's fields under `incident`. `note` is set when an action changed nothing."""
+
+    incident: IncidentSummary
+    alerts: tuple[IncidentAlert, ...]
+    deliveries: tuple[DeliveryView, ...]
+    timeline: tuple[TimelineEntry, ...]
+    note: str = ""
+
+
+class IncidentPage(Struct, frozen=True):
+    incidents: tuple[IncidentSummary, ...]
+    next: str | None
+
+
+class DeliveryPage(Struct, frozen=True):
+    deliveries: tuple[DeliveryView, ...]
+    next: str | None
+
+
+class Trouble(Struct, frozen=True):
+    """Something `/-/ready` names: `what` is a short word (`channel_parked`, `file_refused`, …), `detail` for people."""
+
+    what: str
+    name: str
+    detail: str
+
+
+class Health(Struct, frozen=True):
+    """`ready` is False only when an alert could not be committed or shutdown has begun."""
+
+    ready: bool
+    troubles: tuple[Trouble, ...]

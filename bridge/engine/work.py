@@ -1,0 +1,66 @@
+"""What one transaction of the engine has at hand, and what must follow its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from msgspec import Struct
+
+from bridge.domain.audit import Kind, Record
+from bridge.engine.generation import Generation
+from bridge.storage.deliveries import Live
+from bridge.storage.transaction import Tx
+
+
+class Effects(Struct):
+    """Facts of a transaction that the loop acts upon once it is committed.
+
+    `live`: deliveries to be sent. `timer_at`: the earliest timer made. `suppressed`: (hook, reason).
+    `notified`: (route, reason).
+    """
+
+    live: list[Live] = []
+    timer_at: datetime | None = None
+    suppressed: list[tuple[str, str]] = []
+    notified: list[tuple[str, str]] = []
+
+    def due(self, at: datetime) -> None:
+        if self.timer_at is None or at < self.timer_at:
+            self.timer_at = at
+
+
+class Work:
+    """One transaction: the configuration's generation, the time, and what it brings about.
+
+    `in_flight` are the deliveries being sent at this moment: on one bridge a claim is memory only.
+    """
+
+    __slots__ = ("_in_flight", "effects", "generation", "now", "tx")
+
+    def __init__(self, tx: Tx, generation: Generation, now: datetime, in_flight: Collection[int]) -> None:
+        self.tx = tx
+        self.generation = generation
+        self.now = now
+        self.effects = Effects()
+        self._in_flight = in_flight
+
+    def is_in_flight(self, delivery: int) -> bool:
+        return delivery in self._in_flight
+
+    def record(
+        self,
+        kind: Kind,
+        *,
+        actor: str = "bridge",
+        source: str = "",
+        incident: str = "",
+        delivery: int = 0,
+        channel: str = "",
+        attempt: int = 0,
+        reason: str = "",
+        digest: str = "",
+        detail: str = "",
+    ) -> None:
+        about = str(delivery) if delivery else ""
+        self.tx.record(Record(self.now, kind, actor, source, incident, about, channel, attempt, reason, digest, detail))

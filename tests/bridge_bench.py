@@ -1,0 +1,207 @@
+"""An engine on a real database, with a clock the test turns and a channel that keeps what it was given."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from bridge import __version__
+from bridge.audit.chain import Chain, genesis, new_chain_id
+from bridge.channels.api import ChannelOptions, Context, Message, Receipt
+from bridge.channels.registry import ChannelRegistry
+from bridge.config.load import load
+from bridge.domain.alert import Alert, Status, Webhook, fingerprint
+from bridge.engine.attempt import Attempt
+from bridge.engine.backlog import Backlog
+from bridge.engine.build import Builder
+from bridge.engine.generation import Generation
+from bridge.engine.intake import Intake
+from bridge.engine.operator import Operator
+from bridge.engine.refusals import Refusals
+from bridge.engine.sender import Sender
+from bridge.engine.timekeeper import Timekeeper
+from bridge.engine.transactions import Transactions
+from bridge.hooks.registry import HookRegistry
+from bridge.net import Egress, HttpClient
+from bridge.observe.metrics import Metrics
+from bridge.secrets.instance import InstanceKeys
+from bridge.storage.sqlite import Database
+from bridge.storage.transaction import Tx
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+MINIMAL = """
+channels:
+  people: {type: console}
+  pager: {type: console}
+route:
+  receiver: people
+"""
+
+
+class Dial:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def turn(self, **span: float) -> datetime:
+        self.time += timedelta(**span)
+        return self.time
+
+
+Answer = Callable[[Message, Context], Receipt | None]
+
+
+class Recorder:
+    """Stands for every channel of a test: keeps messages, and answers as the test says."""
+
+    Options: ClassVar = ChannelOptions
+    idempotency: ClassVar = "none"
+    follows_acknowledgement = False
+
+    def __init__(self, name: str, sent: list[Message], answers: list[Answer]) -> None:
+        self.name = name
+        self._sent = sent
+        self._answers = answers
+
+    async def send(self, message: Message, context: Context) -> Receipt:
+        receipt = self._answers.pop(0)(message, context) if self._answers else None
+        self._sent.append(message)
+        return receipt or Receipt()
+
+
+@dataclass
+class Bench:
+    database: Database
+    transactions: Transactions
+    intake: Intake
+    sender: Sender
+    timekeeper: Timekeeper
+    backlog: Backlog
+    operator: Operator
+    clock: Dial
+    metrics: Metrics
+    builder: Builder
+    parse: dict[str, Webhook] = field(default_factory=dict)
+    sent: list[Message] = field(default_factory=list)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+
+    def configure(self, text: str, folder: Path) -> Generation:
+        """A generation of the YAML text, every channel replaced by a recorder."""
+        from msgspec.structs import replace
+
+        path = folder / "main.yml"
+        path.write_text(text)
+        loaded = load(path, ChannelRegistry.load(), HookRegistry.load())
+        assert loaded.config is not None, loaded.problems
+        generation = self.builder.build(loaded.config, None)
+        channels = {
+            name: replace(configured, channel=Recorder(name, self.sent, self.answers.setdefault(name, [])))
+            for name, configured in generation.channels.items()
+        }
+        return replace(generation, channels=channels)
+
+    async def post(self, *alerts: Alert, **envelope: object) -> None:
+        """Alertmanager posts these alerts; then everything due is done."""
+        await self.accept(*alerts, **envelope)
+        await self.settle()
+
+    async def accept(self, *alerts: Alert, **envelope: object) -> None:
+        fields = {"group_labels": {"alertname": alerts[0].labels["alertname"]}, **envelope}
+        webhook = Webhook(alerts[0].source, "alertmanager", alerts, **fields)  # type: ignore[arg-type]
+        body = repr(webhook).encode()
+        digest = hashlib.sha256(body).hexdigest()
+        self.parse[digest] = webhook
+        await self.intake.accept(webhook, body, digest, self.clock.now())
+
+    async def settle(self) -> None:
+        """Until nothing is due: plan, take timers, send."""
+        for _turn in range(1000):
+            now = self.clock.now()
+            done = await self.backlog.step() + await self.timekeeper.step(now) + await self.sender.step(now)
+            await self.sender.idle()
+            if not done:
+                return
+        raise AssertionError("the engine does not come to rest")
+
+    async def pass_time(self, *, step: float = 1.0, **span: float) -> None:
+        """Turn the clock in steps of seconds, doing what is due at each."""
+        end = self.clock.now() + timedelta(**span)
+        while self.clock.now() < end:
+            self.clock.turn(seconds=min(step, (end - self.clock.now()).total_seconds()))
+            await self.settle()
+
+    async def audit(self, kind: str = "") -> list[tuple[str, str, str]]:
+        """(kind, reason, channel) of each record."""
+
+        async def load_all(tx: Tx) -> list[tuple[str, str, str]]:
+            rows = await tx.all("audit_since", 0, kind, kind, "", "", 100_000)
+            return [(row[3], row[10], row[8]) for row in rows]
+
+        return await self.database.read(load_all)
+
+    def told(self) -> list[str]:
+        """Each message as `channel reason`."""
+        return [f"{message.channel} {message.reason.value}" for message in self.sent]
+
+
+@asynccontextmanager
+async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -> AsyncIterator[Bench]:
+    """An engine on `folder/bridge.db` with this configuration; nothing runs by itself."""
+    clock = clock or Dial()
+    database = await Database.open(folder / "bridge.db")
+    http = HttpClient(Egress())
+    try:
+        metrics = Metrics(__version__)
+        builder = Builder(ChannelRegistry.load(), HookRegistry.load(), http)
+        bench = Bench(database, *([None] * 6), clock, metrics, builder)  # type: ignore[arg-type]
+        database.chain(Chain.start(new_chain_id(), None))
+        bench.transactions = Transactions(database, bench.configure(text, folder))
+
+        async def start(tx: Tx) -> None:
+            tx.record(genesis(clock.now(), None))
+
+        await database.write(start)
+        keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
+        rng = random.Random(1)
+        attempt = Attempt(http, keys, clock)
+        bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng)
+        bench.timekeeper = Timekeeper(bench.transactions, metrics, clock)
+        bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)
+        bench.intake = Intake(bench.transactions, bench.backlog, Refusals(), metrics)
+        bench.operator = Operator(bench.transactions, metrics)
+        await bench.sender.load()
+        await bench.backlog.load()
+        yield bench
+        await bench.sender.stop(timedelta())
+    finally:
+        await http.close()
+        await database.close()
+
+
+def firing(name: str = "Down", *, at: datetime = START, source: str = "default", **labels: str) -> Alert:
+    everything = {"alertname": name, **labels}
+    return Alert(
+        source, "", fingerprint(everything), Status.FIRING, everything, {"summary": f"{name} is firing"}, at, None,
+        at.isoformat(), "",
+    )  # fmt: skip
+
+
+def resolved(
+    name: str = "Down", *, at: datetime = START, end: datetime, source: str = "default", **labels: str
+) -> Alert:
+    everything = {"alertname": name, **labels}
+    return Alert(
+        source, "", fingerprint(everything), Status.RESOLVED, everything, {"summary": f"{name} is firing"}, at, end,
+        at.isoformat(), end.isoformat(),
+    )  # fmt: skip
