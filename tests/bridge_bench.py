@@ -16,6 +16,7 @@ from bridge.audit.chain import Chain, genesis, new_chain_id
 from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.load import load
+from bridge.config.open_secrets import SecretOpener
 from bridge.domain.alert import Alert, Status, Webhook, fingerprint
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog
@@ -31,6 +32,7 @@ from bridge.hooks.registry import HookRegistry
 from bridge.net import Egress, HttpClient
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
+from bridge.secrets.redaction import Redactor
 from bridge.storage.sqlite import Database
 from bridge.storage.transaction import Tx
 
@@ -104,7 +106,7 @@ class Bench:
         path.write_text(text)
         loaded = load(path, ChannelRegistry.load(), HookRegistry.load())
         assert loaded.config is not None, loaded.problems
-        generation = self.builder.build(loaded.config, None)
+        generation = self.builder.build(loaded.config, SecretOpener.of(loaded.config, None))
         channels = {
             name: replace(configured, channel=Recorder(name, self.sent, self.answers.setdefault(name, [])))
             for name, configured in generation.channels.items()
@@ -163,7 +165,7 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -
     http = HttpClient(Egress())
     try:
         metrics = Metrics(__version__)
-        builder = Builder(ChannelRegistry.load(), HookRegistry.load(), http)
+        builder = Builder(ChannelRegistry.load(), HookRegistry.load(), http, Redactor())
         bench = Bench(database, *([None] * 6), clock, metrics, builder)  # type: ignore[arg-type]
         database.chain(Chain.start(new_chain_id(), None))
         bench.transactions = Transactions(database, bench.configure(text, folder))
@@ -174,7 +176,7 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -
         await database.write(start)
         keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
         rng = random.Random(1)
-        attempt = Attempt(http, keys, clock)
+        attempt = Attempt(keys, clock, str)
         bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng)
         bench.timekeeper = Timekeeper(bench.transactions, metrics, clock)
         bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)

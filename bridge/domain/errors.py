@@ -17,6 +17,7 @@ BridgeError
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 
@@ -109,6 +110,11 @@ class ChannelError(BridgeError):
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
         self.reason = reason
         self.detail = detail
+
+    def redact(self, clean: Callable[[str], str]) -> None:
+        """Strike credentials out of the text: a plugin may have quoted its service."""
+        self.detail = clean(self.detail)
+        self.args = (f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value,)
 
 
 class Retryable(ChannelError):  # noqa: N818 - the outcome is the name

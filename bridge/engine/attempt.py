@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -18,7 +19,6 @@ from bridge.engine.claim import Job
 from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.outcome import Attempted
 from bridge.engine.render import IncidentView, render
-from bridge.net import HttpClient
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.deliveries import Claimed, Live
 from bridge.storage.incidents import Incident, Member
@@ -29,9 +29,9 @@ _log = structlog.get_logger("bridge.attempt")
 class Attempt(Struct, frozen=True):
     """What attempts need besides the configuration."""
 
-    http: HttpClient
     keys: InstanceKeys
     clock: Clock
+    redact: Callable[[str], str]
 
     async def make(self, generation: Generation, configured: ConfiguredChannel, live: Live, job: Job) -> Attempted:
         """Try a delivery once; every failure becomes an outcome."""
@@ -42,7 +42,7 @@ class Attempt(Struct, frozen=True):
         try:
             view = self.view(configured, job)
             message = render(view, configured.options, generation.templates)
-            receipt = await self._send(configured, job, message)
+            receipt = await self._send(generation, configured, job, message)
         except ChannelError as failure:
             error = failure
         except asyncio.CancelledError:
@@ -50,18 +50,20 @@ class Attempt(Struct, frozen=True):
         except BaseException as failure:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
             _log.error("channel_failed", channel=configured.name, error=type(failure).__name__)
             error = Retryable(FailureReason.PLUGIN_ERROR, type(failure).__name__)
+        if error is not None:
+            error.redact(self.redact)
         seconds = time.perf_counter() - started
         return Attempted(
             job, live, message, receipt, error, configured.options.give_up_after, seconds, self.clock.now()
         )
 
-    async def _send(self, configured: ConfiguredChannel, job: Job, message: Message) -> Receipt:
+    async def _send(self, generation: Generation, configured: ConfiguredChannel, job: Job, message: Message) -> Receipt:
         channel = configured.channel
         if channel is None:
             raise Retryable(FailureReason.SECRET_UNREADABLE, configured.problem)
         claimed = job.claimed
         context = Context(
-            http=self.http,
+            http=generation.http,
             now=self.clock.now(),
             idempotency_key=self.keys.idempotency("delivery", str(claimed.id)),
             attempt=claimed.attempts + 1,

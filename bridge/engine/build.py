@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -19,25 +19,27 @@ from bridge.hooks.chain import Chain
 from bridge.hooks.registry import HookRegistry
 from bridge.net import HttpClient
 from bridge.routing.route import HookCall
-from bridge.secrets.keyring import Keyring
+from bridge.secrets.redaction import Redactor
 from bridge.templates import Templates
 
 
 class Builder:
-    """Builds generations; the HTTP client is shared by all of them."""
+    """Builds one generation. The registries know the plugins that its configuration names."""
 
-    def __init__(self, channels: ChannelRegistry, hooks: HookRegistry, http: HttpClient) -> None:
+    def __init__(self, channels: ChannelRegistry, hooks: HookRegistry, http: HttpClient, redactor: Redactor) -> None:
         self._channels = channels
         self._hooks = hooks
         self._http = http
+        self._redactor = redactor
 
-    def build(self, config: Config, keyring: Keyring | None) -> Generation:
+    def build(self, config: Config, opener: SecretOpener) -> Generation:
         """The configuration, ready to work. A channel that cannot be made is kept with its problem, and parks.
+
+        Every credential that is opened is made known to the redactor.
 
         Raises:
             ConfigError: a hook cannot be made.
         """
-        opener = SecretOpener.of(config, keyring)
         channels = {name: self._channel(config, name, opener) for name in config.channels}
         routes = {route.id: route for route in walk(config.route)}
         made: dict[tuple[HookCall, ...], Chain] = {}
@@ -55,18 +57,21 @@ class Builder:
             escalations=config.escalations,
             severities=config.severity,
             templates=Templates(),
+            http=self._http,
         )
 
     def _channel(self, config: Config, name: str, opener: SecretOpener) -> ConfiguredChannel:
         entry = config.channels[name]
-        fallback_options = entry.options or ChannelOptions(type=entry.type)
+        sealed = entry.options or ChannelOptions.model_validate({"type": entry.type})
         credential = _credential(entry)
         try:
             options = open_channel(config, name, opener)
+            for secret in secrets_in(options):
+                self._redactor.register(secret)
             directories: Sequence[Path] = config.exec.directories
             channel = self._channels.create(name, options, exec_directories=directories)
         except BridgeError as error:
-            return ConfiguredChannel(name, fallback_options, None, credential, str(error))
+            return ConfiguredChannel(name, sealed, None, credential, str(error))
         return ConfiguredChannel(name, options, channel, credential)
 
     def _chain(self, calls: tuple[HookCall, ...]) -> Chain:
@@ -83,8 +88,20 @@ def _credential(entry: ChannelEntry) -> str:
 
 
 def _named_credential(options: BaseModel) -> str:
-    for name in type(options).model_fields:
-        value = getattr(options, name)
-        if isinstance(value, Secret) and value.reveal().startswith("credential:"):
-            return value.reveal()
-    return ""
+    references = (secret.reveal() for secret in secrets_in(options))
+    return next((reference for reference in references if reference.startswith("credential:")), "")
+
+
+def secrets_in(value: object) -> Iterator[Secret]:
+    """Every secret in a model, however deep."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from secrets_in(entry)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from secrets_in(entry)

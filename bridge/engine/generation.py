@@ -14,6 +14,7 @@ from bridge.config.model import Config
 from bridge.domain.escalation import Step
 from bridge.domain.severity import Severities
 from bridge.hooks.chain import Chain
+from bridge.net import HttpClient
 from bridge.routing.route import Route
 from bridge.templates import Templates
 
@@ -53,6 +54,7 @@ class Generation(Struct, frozen=True):
     escalations: Mapping[str, tuple[Step, ...]]
     severities: Severities
     templates: Templates
+    http: HttpClient
 
     def chain(self, route: str) -> Chain:
         """The hooks of a route; the root's for an incident whose route is gone."""

@@ -59,7 +59,7 @@ class Sweeper:
         if self._refusals.due(now):
             await self.write_refusals(now)
         await self._checkpoint(now)
-        await self._measure()
+        await self.measure()
 
     async def write_refusals(self, now: datetime) -> None:
         """Write down what was refused since the last time, if anything."""
@@ -87,7 +87,9 @@ class Sweeper:
         if await self._transactions.read(any_old):
             await self._transactions.write(now, decision)
 
-    async def _measure(self) -> None:
+    async def measure(self) -> None:
+        """Set the gauges."""
+
         async def counts(tx: Tx) -> tuple[list[tuple[str, str, int]], dict[str, int]]:
             states = {row[0]: int(row[1]) for row in await tx.all("incidents_count")}
             return await deliveries.counts(tx), states

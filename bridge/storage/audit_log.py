@@ -31,9 +31,9 @@ _RAW = ", ".join(["seq", "at", "attempt", "hash", *(f"CAST({column} AS BLOB)" fo
 
 
 class Filter(Struct, frozen=True):
-    """Which records are wanted; empty text and 0 mean any. `since` is in µs since 1970, `limit` takes the newest."""
+    """Which records are wanted. Empty text means any; `since` is in µs since 1970, `limit` (0: none) takes the newest."""
 
-    since: int = 0
+    since: int = -(1 << 63)
     kinds: tuple[str, ...] = ()
     incident: str = ""
     delivery: str = ""
@@ -78,6 +78,10 @@ class AuditLog:
         statement = "SELECT detail FROM audit NOT INDEXED WHERE kind = ? ORDER BY seq DESC LIMIT 1"
         row = self._connection.execute(statement, (kind,)).fetchone()
         return None if row is None else str(row[0])
+
+    def checkpoint_count(self) -> int:
+        """How many checkpoints are stored."""
+        return int(self._connection.execute("SELECT count(*) FROM audit_checkpoints").fetchone()[0])
 
     def checkpoints(self) -> Iterator[tuple[int, int, str]]:
         """(id, at, note), oldest first."""

@@ -22,7 +22,7 @@ from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
 from bridge.storage.statements import statements
-from bridge.storage.transaction import AuditSink, Tx, Unit, Value, drive
+from bridge.storage.transaction import AuditSink, Tx, Unit, drive
 
 T = TypeVar("T")
 
@@ -212,7 +212,7 @@ class Database:
         if sealed:
             if self._sink is None:
                 raise RuntimeError("audit records before the chain was set")
-            rows: list[tuple[Value, ...]] = self._sink.seal(tx.records)
+            rows = self._sink.seal(tx.records)
             connection.executemany(self._statements["audit_append"], rows)
         connection.execute("COMMIT")
         if sealed and self._sink is not None:

@@ -42,3 +42,9 @@ WHERE seq > ? AND (? = '' OR kind = ?) AND (? = '' OR incident = ?) ORDER BY seq
 
 -- name: checkpoint_add
 INSERT INTO audit_checkpoints (at, note) VALUES (?, ?);
+
+-- name: checkpoint_last
+SELECT note FROM audit_checkpoints ORDER BY id DESC LIMIT 1;
+
+-- name: audit_hash
+SELECT seq, chain, hash FROM audit WHERE seq = ?;

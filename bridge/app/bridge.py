@@ -1,0 +1,247 @@
+"""One running bridge: its parts, how they start, follow the configuration, and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bridge import __version__
+from bridge.app.files import database_path, keyring_of, proxy_of, read_files, registries_of
+from bridge.app.front import Front
+from bridge.app.trail import Trail
+from bridge.config.load import Loaded
+from bridge.config.model import Config
+from bridge.config.open_secrets import SecretOpener
+from bridge.domain.alert import Webhook
+from bridge.domain.audit import Kind
+from bridge.domain.clock import Clock
+from bridge.domain.errors import BridgeError, ConfigError
+from bridge.engine import outbox
+from bridge.engine.attempt import Attempt
+from bridge.engine.backlog import Backlog
+from bridge.engine.build import Builder
+from bridge.engine.generation import Generation
+from bridge.engine.intake import Intake
+from bridge.engine.operator import Operator
+from bridge.engine.refusals import Refusals
+from bridge.engine.sender import Sender
+from bridge.engine.sweeper import Sweeper
+from bridge.engine.timekeeper import Timekeeper
+from bridge.engine.transactions import Transactions
+from bridge.engine.views import Health, Trouble
+from bridge.engine.work import Work
+from bridge.ingest.webhook import parse
+from bridge.net import Egress, HttpClient, client_tls
+from bridge.observe.metrics import Metrics
+from bridge.secrets.instance import InstanceKeys
+from bridge.secrets.redaction import Redactor
+from bridge.storage import journal
+from bridge.storage.journal import Request
+from bridge.storage.sqlite import Database
+
+_log = structlog.get_logger("bridge")
+
+
+class Bridge:
+    """Everything that runs. Make it with `start`; `stop` ends it in order."""
+
+    def __init__(
+        self, path: Path, loaded: Loaded, database: Database, keys: InstanceKeys, clock: Clock, redactor: Redactor
+    ) -> None:
+        """Put the parts together; nothing runs yet."""
+        self._path = path
+        self._clock = clock
+        self.redact = redactor.clean
+        self._database = database
+        self._redactor = redactor
+        self._loaded = loaded
+        self._refused: tuple[str, ...] = ()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._clients: list[HttpClient] = []
+        self.metrics = metrics = Metrics(__version__)
+        generation, self._opener = self._build(loaded)
+        self.transactions = Transactions(database, generation)
+        self._refusals = Refusals()
+        attempt = Attempt(keys, clock, redactor.clean)
+        self.sender = Sender(self.transactions, attempt, metrics, clock, random.SystemRandom())
+        self._timekeeper = Timekeeper(self.transactions, metrics, clock)
+        self._backlog = Backlog(self.transactions, self._parse, metrics, clock)
+        self.intake = Intake(self.transactions, self._backlog, self._refusals, metrics)
+        self.operator = Operator(self.transactions, metrics)
+        self._keys = keys
+        self._trail: Trail | None = None
+        self.front: Front | None = None
+        self._sweeper = Sweeper(self.transactions, self._refusals, self._checkpoint, metrics, clock)
+
+    @classmethod
+    async def start(
+        cls, path: Path, clock: Clock, *, strict: bool = False, fatal: Callable[[BaseException], None]
+    ) -> Bridge:
+        """Load, open, listen. `strict` refuses any error in any file.
+
+        Raises:
+            BridgeError: it cannot start; the message says what to do.
+        """
+        loaded = await asyncio.to_thread(read_files, path)
+        config = _usable(loaded, strict=strict)
+        database = await Database.open(database_path(config), fatal=fatal)
+        try:
+            if loaded.refused:
+                good = await database.read(journal.good_files)
+                loaded = await asyncio.to_thread(read_files, path, good)
+                config = _usable(loaded, strict=strict)
+            keyring = keyring_of(config)
+            keys_path = database.path.with_name(database.path.name + ".keys")
+            keys = keyring.instance_keys() if keyring else InstanceKeys.load_or_create(keys_path)
+            bridge = cls(path, loaded, database, keys, clock, Redactor())
+            await bridge._run(config)
+        except BaseException:
+            await database.close()
+            raise
+        return bridge
+
+    @property
+    def config(self) -> Config:
+        return self.transactions.generation().config
+
+    async def reload(self) -> Sequence[str]:
+        """Read the configuration again and swap it in whole; the problems, none if everything read is in force."""
+        loaded = await asyncio.to_thread(read_files, self._path, self._loaded.texts)
+        problems = tuple(str(found) for found in loaded.errors)
+        now = self._clock.now()
+        try:
+            if loaded.config is None:
+                raise ConfigError("\n".join(problems))
+            generation, opener = self._build(loaded)
+            if self.front is not None:
+                self.front.apply(loaded.config, opener)
+        except BridgeError as error:
+            self._note_refusal(problems or (str(error),))
+            await self.transactions.write(now, partial(_refused, text=str(error)))
+            return problems or (str(error),)
+        changed = generation.digest != self.transactions.generation().digest
+        self._loaded, self._opener = loaded, opener
+        self.transactions.swap(generation)
+        self._note_refusal(problems)
+        await self.transactions.write(now, partial(_loaded, loaded=loaded, changed=changed, problems=problems))
+        await self.sender.reloaded(now)
+        return problems
+
+    async def health(self) -> Health:
+        """Whether alerts can be kept, and what else is wrong."""
+        channels = self.transactions.generation().channels
+        troubles = [
+            *(
+                Trouble("channel_unusable", name, channel.problem)
+                for name, channel in channels.items()
+                if channel.problem
+            ),
+            *(Trouble("channel_refuses", name, "its deliveries wait") for name in self.sender.credentials.open()),
+            *(Trouble("deliveries_parked", name, str(number)) for name, number in self.sender.parked().items()),
+            *(Trouble("file_refused", found.file, found.stands_in) for found in self._loaded.refused),
+            *(Trouble("config_refused", "", text) for text in self._refused),
+        ]
+        if self._trail is not None and self._trail.restored:
+            troubles.append(Trouble("database_restored", self._database.path.name, self._trail.restored))
+        return Health(self.intake.healthy and not self._stopping, tuple(troubles))
+
+    async def refresh(self, metrics: Metrics) -> None:
+        """Set the gauges that are counted only when asked for."""
+        await self._sweeper.measure()
+        if self._trail is not None:
+            metrics.audit_records.inc(self._trail.uncounted())
+
+    async def stop(self) -> None:
+        """Take no more alerts, let what is in hand end, record the stop, close."""
+        if self._stopping:
+            return
+        self._stopping = True
+        if self.front is not None:
+            await self.front.stop()
+        self._backlog.stop()
+        self._timekeeper.stop()
+        self._sweeper.stop()
+        grace = self.config.server.drain_timeout
+        await self.sender.stop(min(grace, timedelta(seconds=15)))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            now = self._clock.now()
+            await self._sweeper.write_refusals(now)
+            if self._trail is not None:
+                await self._trail.end(now)
+        finally:
+            for client in self._clients:
+                await client.close()
+            await self._database.close()
+
+    async def _run(self, config: Config) -> None:
+        now = self._clock.now()
+        facts = {"version": __version__, "config": config.digest}
+        self._trail = await Trail.begin(self._database, self._keys, now, facts)
+        problems = tuple(str(found) for found in self._loaded.errors)
+        self._note_refusal(problems)
+        await self.transactions.write(now, partial(_loaded, loaded=self._loaded, changed=True, problems=problems))
+        await self._trail.checkpoint(now)
+        waiting, pending = await self.sender.load(), await self._backlog.load()
+        self.front = Front(self, config, self._opener, self._clock)
+        await self.front.start()
+        self._spawn(self.sender.run(), self._timekeeper.run(), self._backlog.run(), self._sweeper.run())
+        _log.info("started", version=__version__, listen=str(config.server.listen), waiting=waiting, pending=pending)
+
+    def _spawn(self, *loops: Coroutine[Any, Any, None]) -> None:
+        self._tasks.extend(asyncio.create_task(loop) for loop in loops)
+
+    def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:
+        if loaded.config is None:
+            raise ConfigError("there is no valid configuration")
+        config = loaded.config
+        opener = SecretOpener.of(config, keyring_of(config))
+        egress = Egress(config.egress.allow, config.egress.denied_networks, config.egress.deny_private)
+        outgoing = config.http
+        tls = client_tls(outgoing.ca_file, outgoing.cert_file, outgoing.key_file)
+        http = HttpClient(egress, proxy_of(config), tls)
+        self._clients.append(http)
+        return Builder(*registries_of(loaded), http, self._redactor).build(config, opener), opener
+
+    def _parse(self, request: Request) -> Webhook:
+        source = self.config.sources.get(request.source)
+        return parse(source.type if source else "auto", request.body, request.source, request.received_at)
+
+    async def _checkpoint(self, now: datetime) -> None:
+        if self._trail is not None:
+            await self._trail.checkpoint_if_due(now)
+
+    def _note_refusal(self, problems: tuple[str, ...]) -> None:
+        self._refused = problems
+        self.metrics.config_last_reload_successful.set(0 if problems else 1)
+        self.metrics.set_config(self._loaded.texts)
+        for text in problems:
+            _log.error("configuration", problem=text)
+
+
+def _usable(loaded: Loaded, *, strict: bool) -> Config:
+    if loaded.config is None or (strict and loaded.errors):
+        raise ConfigError("\n".join(str(found) for found in loaded.errors))
+    return loaded.config
+
+
+async def _loaded(work: Work, *, loaded: Loaded, changed: bool, problems: tuple[str, ...]) -> None:
+    """A configuration is in force: keep its texts, say so, and say what was refused."""
+    await journal.keep_good_files(work.tx, loaded.texts, work.now)
+    if changed:
+        work.record(Kind.CONFIG_LOADED, digest=work.generation.digest)
+    if problems:
+        await _refused(work, text="\n".join(problems))
+
+
+async def _refused(work: Work, *, text: str) -> None:
+    work.record(Kind.CONFIG_REFUSED, detail=text[:4000])
+    await outbox.notice(work, f"the configuration has errors, and what was good before stays in force:\n{text[:3000]}")

@@ -1,0 +1,66 @@
+"""The configuration as it is on disk: read, with the last good text of each file standing in for a bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bridge.channels.registry import ChannelRegistry
+from bridge.config.load import Loaded, load
+from bridge.config.model import Config
+from bridge.config.open_secrets import SecretOpener
+from bridge.domain.errors import ConfigError, SecretError
+from bridge.domain.secret import Secret
+from bridge.hooks.registry import HookRegistry
+from bridge.secrets.keyring import Keyring
+
+_SQLITE = "sqlite:"
+
+
+def read_files(path: Path, last_good: Mapping[str, str] | None = None) -> Loaded:
+    """Load the configuration; plugin files are imported anew."""
+    return load(path, ChannelRegistry.load(), HookRegistry.load(), last_good)
+
+
+def registries_of(loaded: Loaded) -> tuple[ChannelRegistry, HookRegistry]:
+    """The registries a configuration was loaded with: they know its plugin files.
+
+    Raises:
+        TypeError: it was loaded with something else.
+    """
+    if not isinstance(loaded.channels, ChannelRegistry) or not isinstance(loaded.hooks, HookRegistry):
+        raise TypeError("the configuration was not loaded by read_files")
+    return loaded.channels, loaded.hooks
+
+
+def keyring_of(config: Config) -> Keyring | None:
+    """The keyring, None if there is none; it is missed only where something is sealed.
+
+    Raises:
+        SecretError: it is there and cannot be used.
+    """
+    path = config.secrets.keyring
+    return Keyring.load(path) if path.exists() else None
+
+
+def database_path(config: Config) -> Path:
+    """The database file of `storage.url`.
+
+    Raises:
+        ConfigError: the address is of a kind that this version does not have.
+    """
+    try:
+        url = SecretOpener.of(config, None).secret(config.storage.url, "storage", "url").reveal()
+    except SecretError as error:
+        raise ConfigError(f"storage.url: {error}") from error
+    if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
+        raise ConfigError(
+            "storage.url: this version keeps its data in SQLite; write sqlite:PATH, such as sqlite:var/bridge.db"
+        )
+    return Path(url.removeprefix(_SQLITE))
+
+
+def proxy_of(config: Config) -> Secret | None:
+    """The outgoing proxy with its password opened."""
+    proxy = config.http.proxy
+    return None if proxy is None else SecretOpener.of(config, None).secret(proxy, "http", "proxy")

@@ -1,0 +1,92 @@
+"""`alertbridge serve`: a bridge under signals and file changes, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from bridge.app.bridge import Bridge
+from bridge.config.watch import changes
+from bridge.domain.clock import SystemClock
+from bridge.domain.errors import BridgeError
+from bridge.observe.logs import configure
+
+_log = structlog.get_logger("bridge")
+_SWITCH_SECONDS = 0.001
+
+
+async def serve(path: Path, *, strict: bool = False) -> int:
+    """Run until SIGTERM or SIGINT; a second signal ends the process at once. Gives the exit code.
+
+    SIGHUP and changed files reload. A database that can no longer be trusted ends the process with 1, so that
+    whatever supervises it starts it anew.
+
+    Raises:
+        BridgeError: it cannot start.
+    """
+    # The writer thread holds the interpreter while it decides; the event loop must not wait 5 ms for its turn.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    stop = asyncio.Event()
+    reload = asyncio.Event()
+    failed: list[BaseException] = []
+
+    def fatal(error: BaseException) -> None:
+        failed.append(error)
+        stop.set()
+
+    bridge = await Bridge.start(path, SystemClock(), strict=strict, fatal=fatal)
+    log = bridge.config.log
+    configure(
+        format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
+    )
+    _on_signals(stop, reload)
+    watching = [
+        asyncio.create_task(_watch(bridge, path, stop, reload)),
+        asyncio.create_task(_reload(bridge, stop, reload)),
+    ]
+    await stop.wait()
+    if failed:
+        _log.critical("database_failed", error=str(failed[0]))
+        os._exit(1)
+    reload.set()
+    await bridge.stop()
+    await asyncio.gather(*watching, return_exceptions=True)
+    return 0
+
+
+def _on_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if stop.is_set():
+            os._exit(1)  # the second signal: now
+        _log.info("stopping")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+
+async def _watch(bridge: Bridge, path: Path, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    async for _change in changes(path, stop, extra=[bridge.config.secrets.keyring]):
+        reload.set()
+
+
+async def _reload(bridge: Bridge, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    while not stop.is_set():
+        await reload.wait()
+        reload.clear()
+        if stop.is_set():
+            return
+        try:
+            problems = await bridge.reload()
+        except BridgeError as error:
+            _log.error("reload_failed", error=str(error))
+        else:
+            _log.info("reloaded", problems=len(problems))

@@ -1,0 +1,115 @@
+"""The audit chain of this start: its genesis, its checkpoints, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+
+from bridge.audit.chain import Chain, Head, genesis, new_chain_id
+from bridge.audit.checkpoint import Checkpoints, anchor_line, first_missing, parse_note, publish, published
+from bridge.domain.audit import Kind, Record
+from bridge.domain.moment import micros
+from bridge.secrets.instance import InstanceKeys
+from bridge.storage.sqlite import Database
+from bridge.storage.transaction import Tx
+
+_log = structlog.get_logger("bridge.audit")
+
+
+class Trail:
+    """Owns the chain. Checkpoints go into the database, beside it, and into the log as an anchor outside."""
+
+    def __init__(self, database: Database, chain: Chain, checkpoints: Checkpoints) -> None:
+        self._database = database
+        self._chain = chain
+        self._checkpoints = checkpoints
+        self._signing = asyncio.Lock()
+        self._counted = chain.head.seq
+        self.restored = ""
+
+    @classmethod
+    async def begin(cls, database: Database, keys: InstanceKeys, now: datetime, facts: Mapping[str, str]) -> Trail:
+        """Start a new chain after the last record; `restored` says so if the database is older than its head file."""
+        last = await database.read(_last_head)
+        note = await database.read(_last_note)
+        trail = cls(database, Chain.start(new_chain_id(), last), Checkpoints(keys, note))
+        trail.restored = await _mismatch(database)
+        database.chain(trail._chain)
+
+        async def start(tx: Tx) -> None:
+            tx.record(genesis(now, last, facts))
+            if trail.restored:
+                tx.record(Record(now, Kind.RESTORED, reason="audit_head", detail=trail.restored))
+
+        await database.write(start)
+        return trail
+
+    def uncounted(self) -> int:
+        """How many records were written since the last call."""
+        written = self._chain.head.seq - self._counted
+        self._counted += written
+        return written
+
+    async def checkpoint_if_due(self, now: datetime) -> None:
+        """Sign the heads if there is something new to sign and it is time."""
+        if self._checkpoints.is_due(now, self._chain.head):
+            await self.checkpoint(now)
+
+    async def checkpoint(self, now: datetime) -> None:
+        """Sign the head as of the last commit."""
+        async with self._signing:
+
+            async def sign(tx: Tx) -> str:
+                # In the writer's thread the committed head stands still.
+                note = self._checkpoints.note([self._chain.head], now)
+                await tx.run("checkpoint_add", micros(now), note)
+                return note
+
+            note = await self._database.write(sign)
+            self._checkpoints.committed(note)
+            try:
+                await asyncio.to_thread(publish, self._database.path, note)
+            except OSError as error:
+                _log.error("audit_head_not_written", error=str(error))
+            _log.info("audit_checkpoint", anchor=anchor_line(note))
+
+    async def end(self, now: datetime) -> None:
+        """Record the orderly stop, and sign it: the last checkpoint follows `stopped`."""
+
+        async def stop(tx: Tx) -> None:
+            tx.record(Record(now, Kind.STOPPED))
+
+        await self._database.write(stop)
+        await self.checkpoint(now)
+
+
+async def _last_head(tx: Tx) -> Head | None:
+    row = await tx.one("audit_last")
+    return None if row is None else Head(row[1], row[0], row[2])
+
+
+async def _last_note(tx: Tx) -> str | None:
+    row = await tx.one("checkpoint_last")
+    return None if row is None else str(row[0])
+
+
+async def _mismatch(database: Database) -> str:
+    """Why the database is not the one its head file speaks of, empty if it is."""
+    note = await asyncio.to_thread(published, database.path)
+    if note is None:
+        return ""
+
+    async def found(tx: Tx) -> dict[int, tuple[str, bytes]]:
+        rows = [await tx.one("audit_hash", head.seq) for head in parse_note(note).heads]
+        return {row[0]: (row[1], row[2]) for row in rows if row is not None}
+
+    rows = await database.read(found)
+    missing = first_missing(note, rows.get)
+    if missing is None:
+        return ""
+    return (
+        f"record {missing}, which {database.path.name}.audit-head has signed, is not in the database as it was signed"
+    )
