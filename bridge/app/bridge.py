@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from bridge import __version__
-from bridge.app.files import database_path, keyring_of, proxy_of, read_files, registries_of
+from bridge.app.files import database_path, http_of, keyring_of, read_files, registries_of
 from bridge.app.front import Front
 from bridge.app.trail import Trail
 from bridge.config.load import Loaded
@@ -38,7 +38,7 @@ from bridge.engine.transactions import Transactions
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
 from bridge.ingest.webhook import parse
-from bridge.net import Egress, HttpClient, client_tls
+from bridge.net import HttpClient
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
@@ -204,10 +204,7 @@ class Bridge:
             raise ConfigError("there is no valid configuration")
         config = loaded.config
         opener = SecretOpener.of(config, keyring_of(config))
-        egress = Egress(config.egress.allow, config.egress.denied_networks, config.egress.deny_private)
-        outgoing = config.http
-        tls = client_tls(outgoing.ca_file, outgoing.cert_file, outgoing.key_file)
-        http = HttpClient(egress, proxy_of(config), tls)
+        http = http_of(config)
         self._clients.append(http)
         return Builder(*registries_of(loaded), http, self._redactor).build(config, opener), opener
 

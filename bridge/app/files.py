@@ -10,8 +10,8 @@ from bridge.config.load import Loaded, load
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
 from bridge.domain.errors import ConfigError, SecretError
-from bridge.domain.secret import Secret
 from bridge.hooks.registry import HookRegistry
+from bridge.net import Egress, HttpClient, client_tls
 from bridge.secrets.keyring import Keyring
 
 _SQLITE = "sqlite:"
@@ -60,7 +60,15 @@ def database_path(config: Config) -> Path:
     return Path(url.removeprefix(_SQLITE))
 
 
-def proxy_of(config: Config) -> Secret | None:
-    """The outgoing proxy with its password opened."""
-    proxy = config.http.proxy
-    return None if proxy is None else SecretOpener.of(config, None).secret(proxy, "http", "proxy")
+def http_of(config: Config) -> HttpClient:
+    """The outgoing HTTP client: egress rules, proxy, authorities.
+
+    Raises:
+        ConfigError: a certificate file cannot be used.
+        SecretError: the proxy's address cannot be opened.
+    """
+    outgoing = config.http
+    opener = SecretOpener.of(config, keyring_of(config))
+    proxy = None if outgoing.proxy is None else opener.secret(outgoing.proxy, "http", "proxy")
+    egress = Egress(config.egress.allow, config.egress.denied_networks, config.egress.deny_private)
+    return HttpClient(egress, proxy, client_tls(outgoing.ca_file, outgoing.cert_file, outgoing.key_file))
