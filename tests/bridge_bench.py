@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from bridge import __version__
-from bridge.audit.chain import Chain, genesis, new_chain_id
+from bridge.app.files import registries_of
+from bridge.app.trail import Trail
 from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.load import load
@@ -93,7 +94,8 @@ class Bench:
     operator: Operator
     clock: Dial
     metrics: Metrics
-    builder: Builder
+    http: HttpClient
+    trail: Trail | None = None
     parse: dict[str, Webhook] = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -106,7 +108,8 @@ class Bench:
         path.write_text(text)
         loaded = load(path, ChannelRegistry.load(), HookRegistry.load())
         assert loaded.config is not None, loaded.problems
-        generation = self.builder.build(loaded.config, SecretOpener.of(loaded.config, None))
+        builder = Builder(*registries_of(loaded), self.http, Redactor())
+        generation = builder.build(loaded.config, SecretOpener.of(loaded.config, None))
         channels = {
             name: replace(configured, channel=Recorder(name, self.sent, self.answers.setdefault(name, [])))
             for name, configured in generation.channels.items()
@@ -165,16 +168,10 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -
     http = HttpClient(Egress())
     try:
         metrics = Metrics(__version__)
-        builder = Builder(ChannelRegistry.load(), HookRegistry.load(), http, Redactor())
-        bench = Bench(database, *([None] * 6), clock, metrics, builder)  # type: ignore[arg-type]
-        database.chain(Chain.start(new_chain_id(), None))
+        bench = Bench(database, *([None] * 6), clock, metrics, http)  # type: ignore[arg-type]
         bench.transactions = Transactions(database, bench.configure(text, folder))
-
-        async def start(tx: Tx) -> None:
-            tx.record(genesis(clock.now(), None))
-
-        await database.write(start)
         keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
+        bench.trail = await Trail.begin(database, keys, clock.now(), {})
         rng = random.Random(1)
         attempt = Attempt(keys, clock, str)
         bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng)

@@ -116,14 +116,12 @@ def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:
 
 
 def _alert(member: Member) -> AlertView:
-    alert = member.alert
+    alert = member.shown
     return AlertView(
         fingerprint=alert.fingerprint,
         status=alert.status,
-        labels={**alert.labels, **member.added_labels} if member.added_labels else alert.labels,
-        annotations={**alert.annotations, **member.added_annotations}
-        if member.added_annotations
-        else alert.annotations,
+        labels=alert.labels,
+        annotations=alert.annotations,
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
         starts_text=alert.starts_text,

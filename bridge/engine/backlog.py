@@ -105,8 +105,8 @@ class Backlog:
         """Parse a request again, and let the hooks before routing judge what will be news."""
         try:
             webhook = self._parse(request)
-        except BridgeError as error:
-            _log.error("stored_request_unreadable", request=request.id, error=str(error))
+        except Exception as error:  # noqa: BLE001 - one unreadable request must not stop the others
+            _log.error("stored_request_unreadable", request=request.id, error=type(error).__name__)
             return None, {}
         chain = generation.before
         if chain is None or not chain.does_io:

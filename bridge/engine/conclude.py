@@ -33,12 +33,13 @@ _DECODER = msgspec.json.Decoder(FlushData)
 
 async def conclude(work: Work, event: Event) -> None:
     """Record an event's effect on its incident, and judge whether people are told."""
-    before = event.incident.severity if not event.first else ""
     incident = await _advance(work, event)
     if incident.state == "resolved" and event.transition is Transition.REPEAT:
         _suppress(work, incident, "dedupe", "duplicate")
         return
-    data = FlushData(event.transition, tuple(alert.key for alert in event.alerts), event.first, severity_before=before)
+    data = FlushData(
+        event.transition, tuple(alert.key for alert in event.alerts), event.first, severity_before=event.severity_before
+    )
     if not event.first:
         queued = await _take_queued(work, incident, data)
         if queued is not None:

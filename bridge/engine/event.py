@@ -10,10 +10,14 @@ from bridge.storage.incidents import Incident
 
 
 class Event(Struct):
-    """Gathered alert by alert, concluded once. `first` says that the incident is made by this event."""
+    """Gathered alert by alert, concluded once. `first` says that the incident is made by this event.
+
+    Its alerts carry the labels and annotations that hooks before routing added.
+    """
 
     incident: Incident
     first: bool = False
+    severity_before: str = ""
     reopened: bool = False
     opened: list[Alert] = []
     ended: list[Alert] = []

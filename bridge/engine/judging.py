@@ -34,7 +34,7 @@ async def judge(transactions: Transactions, timer: Timer, now: datetime, limit: 
         return await incidents.get(tx, timer.incident), await incidents.members(tx, timer.incident)
 
     incident, members = await transactions.read(load)
-    alerts = tuple(member.alert for member in members if member.alert.key in wanted)
+    alerts = tuple(member.shown for member in members if member.alert.key in wanted)
     judged: Judged | None = None
     if incident is not None:
         async with limit:

@@ -97,14 +97,15 @@ class Planner:
         alert_id = await alerts.put(
             self._work.tx, known_id, alert, episode, added_labels, added_annotations, self._work.now
         )
-        labels = {**alert.labels, **added_labels} if added_labels else alert.labels
+        known = KnownAlert(alert_id, episode, added_labels, added_annotations)
+        shown = _shown(alert, known)
         reopened = await self._reopened(alert_id) if self._confirmed else None
         if reopened is not None:
-            await self._join(reopened, alert, known_id, alert_id, episode, labels)
+            await self._join(reopened, shown, known, fresh=not known_id)
             return
-        for route in find(self._work.generation.root, labels):
-            event = await self._event_of_group(route, alert, labels)
-            await self._join(event, alert, known_id, alert_id, episode, labels)
+        for route in find(self._work.generation.root, shown.labels):
+            event = await self._event_of_group(route, shown)
+            await self._join(event, shown, known, fresh=not known_id)
 
     async def _reopened(self, alert_id: int) -> Event | None:
         """A firing that came late and stayed goes back to the incident that its resolve had ended."""
@@ -115,14 +116,12 @@ class Planner:
             event.reopened = True
         return event
 
-    async def _join(
-        self, event: Event, alert: Alert, known_id: int, alert_id: int, episode: Episode, labels: Mapping[str, str]
-    ) -> None:
-        incident = event.incident
-        if known_id and not event.first and await incidents.has_resolved(self._work.tx, incident.id, alert_id):
+    async def _join(self, event: Event, alert: Alert, known: KnownAlert, *, fresh: bool) -> None:
+        incident, labels = event.incident, alert.labels
+        if not fresh and not event.first and await incidents.has_resolved(self._work.tx, incident.id, known.id):
             event.resolved -= 1
-        await incidents.join(self._work.tx, incident.id, alert_id, alert, episode)
-        if episode.status is Status.FIRING:
+        await incidents.join(self._work.tx, incident.id, known, alert)
+        if known.episode.status is Status.FIRING:
             event.opened.append(alert)
             event.firing += 1
         else:
@@ -139,8 +138,8 @@ class Planner:
             truncated=self._request.truncated,
         )
 
-    async def _event_of_group(self, route: Route, alert: Alert, labels: Mapping[str, str]) -> Event:
-        grouping = group_labels(route, labels, self._request.group_labels)
+    async def _event_of_group(self, route: Route, alert: Alert) -> Event:
+        grouping = group_labels(route, alert.labels, self._request.group_labels)
         digest = group_hash(alert.org, grouping)
         incident_id = self._by_group.get((route.id, digest))
         if incident_id is not None:
@@ -154,7 +153,8 @@ class Planner:
             )
         self._by_group[route.id, digest] = incident.id
         return self._events.setdefault(
-            incident.id, Event(incident, first, firing=incident.firing, resolved=incident.resolved)
+            incident.id,
+            Event(incident, first, incident.severity, firing=incident.firing, resolved=incident.resolved),
         )
 
     async def _event_of(self, incident_id: str) -> Event | None:
@@ -162,7 +162,9 @@ class Planner:
             incident = await incidents.get(self._work.tx, incident_id)
             if incident is None:
                 return None
-            self._events[incident_id] = Event(incident, firing=incident.firing, resolved=incident.resolved)
+            self._events[incident_id] = Event(
+                incident, severity_before=incident.severity, firing=incident.firing, resolved=incident.resolved
+            )
             self._by_group[incident.route, incident.group_hash] = incident_id
         return self._events[incident_id]
 
@@ -182,7 +184,7 @@ class Planner:
                 del self._events[incident_id]
                 self._by_group.pop((event.incident.route, event.incident.group_hash), None)
             else:
-                event.ended.append(alert)
+                event.ended.append(_shown(alert, known))
 
     async def _repeat(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
         work = self._work
@@ -192,7 +194,7 @@ class Planner:
             event = await self._event_of(incident_id)
             if event is None:
                 continue
-            event.repeated.append(alert)
+            event.repeated.append(_shown(alert, known))
             incident = event.incident
             if incident.state == "resolved" and _may_reopen(incident, work):
                 event.incident = replace(incident, state="open", resolved_at=None, resolved_by="")
@@ -250,6 +252,17 @@ class Planner:
             Kind.SUPPRESSED, source=alert.source, reason=verdict.reason, detail=verdict.detail or alert.fingerprint
         )
         self._work.effects.suppressed.append(("before_routing", verdict.reason))
+
+
+def _shown(alert: Alert, known: KnownAlert) -> Alert:
+    """The alert with what hooks before routing added at its episode's start; its identity stays."""
+    if not known.added_labels and not known.added_annotations:
+        return alert
+    return replace(
+        alert,
+        labels={**alert.labels, **known.added_labels},
+        annotations={**alert.annotations, **known.added_annotations},
+    )
 
 
 def notification_of_alert(generation: Generation, alert: Alert, status: Status, now: datetime) -> Notification:

@@ -159,12 +159,12 @@ def _filter(query: str) -> Callable[[Incident], bool]:
 
 
 def _alert(member: Member) -> IncidentAlert:
-    alert = member.alert
+    alert = member.shown
     return IncidentAlert(
         fingerprint=alert.fingerprint,
         status=alert.status.value,
-        labels={**alert.labels, **member.added_labels},
-        annotations={**alert.annotations, **member.added_annotations},
+        labels=alert.labels,
+        annotations=alert.annotations,
         starts_at=alert.starts_text or alert.starts_at.isoformat(),
         ends_at=None if alert.ends_at is None else alert.ends_text or alert.ends_at.isoformat(),
         generator_url=alert.generator_url,

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.domain.alert import Alert, Status
-from bridge.domain.episode import Episode
 from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
+from bridge.storage.alerts import KnownAlert
 from bridge.storage.text import pack, unpack
 from bridge.storage.transaction import Row, Tx
 
@@ -59,6 +60,17 @@ class Member(Struct, frozen=True):
     added_labels: Mapping[str, str]
     added_annotations: Mapping[str, str]
     told: bool = False
+
+    @property
+    def shown(self) -> Alert:
+        """The alert with what hooks added."""
+        if not self.added_labels and not self.added_annotations:
+            return self.alert
+        return replace(
+            self.alert,
+            labels={**self.alert.labels, **self.added_labels},
+            annotations={**self.alert.annotations, **self.added_annotations},
+        )
 
 
 def _incident(row: Row) -> Incident:
@@ -126,11 +138,13 @@ async def save(tx: Tx, incident: Incident) -> None:
     )  # fmt: skip
 
 
-async def join(tx: Tx, incident: str, alert_id: int, alert: Alert, episode: Episode) -> None:
+async def join(tx: Tx, incident: str, known: KnownAlert, alert: Alert) -> None:
     """An alert enters an incident, firing or (unseen) resolved."""
+    episode = known.episode
     await tx.run(
-        "incident_alert_put", incident, alert_id, episode.number, episode.status.value, "{}", "{}",
-        micros(episode.starts_at), maybe_micros(episode.ends_at), alert.starts_text, alert.ends_text,
+        "incident_alert_put", incident, known.id, episode.number, episode.status.value, pack(known.added_labels),
+        pack(known.added_annotations), micros(episode.starts_at), maybe_micros(episode.ends_at), alert.starts_text,
+        alert.ends_text,
     )  # fmt: skip
 
 

@@ -55,13 +55,14 @@ SELECT state, count(*) FROM incidents GROUP BY state;
 INSERT INTO incident_alerts (incident, alert, episode, status, added_labels, added_annotations, starts_at, ends_at, starts_text, ends_text)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (incident, alert) DO UPDATE SET episode = excluded.episode, status = excluded.status, starts_at = excluded.starts_at,
-    ends_at = excluded.ends_at, starts_text = excluded.starts_text, ends_text = excluded.ends_text;
+    ends_at = excluded.ends_at, starts_text = excluded.starts_text, ends_text = excluded.ends_text,
+    added_labels = excluded.added_labels, added_annotations = excluded.added_annotations;
 
 -- name: incident_alert_end
 UPDATE incident_alerts SET status = 'resolved', ends_at = ?, ends_text = ? WHERE incident = ? AND alert = ? AND status = 'firing';
 
 -- name: incident_alert_enrich
-UPDATE incident_alerts SET added_labels = ?, added_annotations = ?
+UPDATE incident_alerts SET added_labels = json_patch(added_labels, ?), added_annotations = json_patch(added_annotations, ?)
 WHERE incident = ? AND alert = (SELECT id FROM alerts WHERE source = ? AND org = ? AND fingerprint = ?);
 
 -- name: incident_severities
