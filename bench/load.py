@@ -1,6 +1,6 @@
-"""Posts Alertmanager webhooks. `python -m bench.load URL COUNT CONCURRENCY [RATE]` prints one JSON object.
+"""Posts alerts. `python -m bench.load URL COUNT CONCURRENCY [RATE] [webhook|api]` prints one JSON object.
 
-Each request is a new group with one firing alert, whose annotation `sent_at` (ns) lets the sink tell the latency.
+As Alertmanager's webhooks, or to its API v2. Each request is a new group with one firing alert, whose annotation `sent_at` (ns) lets the sink tell the latency.
 Written on raw sockets: the generator must cost less than what it measures.
 """
 
@@ -14,15 +14,21 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-TEMPLATE = (
-    '{"receiver":"bench","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"Bench%(n)d",'
+WEBHOOK = (
+    '{"receiver":"bench","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"Bench%(fp)016x",'
     '"instance":"web-%(n)d:9100","job":"node","severity":"critical","team":"payments"},"annotations":{"sent_at":"%(at)d",'
     '"summary":"instance web-%(n)d is down","runbook_url":"https://runbooks.example/down"},'
     '"startsAt":"%(start)s","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prometheus.example/graph",'
-    '"fingerprint":"%(fp)016x"}],"groupLabels":{"alertname":"Bench%(n)d"},"commonLabels":{"alertname":"Bench%(n)d",'
+    '"fingerprint":"%(fp)016x"}],"groupLabels":{"alertname":"Bench%(fp)016x"},"commonLabels":{"alertname":"Bench%(fp)016x",'
     '"instance":"web-%(n)d:9100","job":"node","severity":"critical","team":"payments"},"commonAnnotations":{},'
-    '"externalURL":"http://alertmanager.example","version":"4","groupKey":"{}:{alertname=\\"Bench%(n)d\\"}",'
+    '"externalURL":"http://alertmanager.example","version":"4","groupKey":"{}:{alertname=\\"Bench%(fp)016x\\"}",'
     '"truncatedAlerts":0}\n'
+)
+API = (
+    '[{"labels":{"alertname":"Bench%(fp)016x","instance":"web-%(n)d:9100","job":"node","severity":"critical",'
+    '"team":"payments","run":"%(fp)016x"},"annotations":{"sent_at":"%(at)d","summary":"instance web-%(n)d is down",'
+    '"runbook_url":"https://runbooks.example/down"},"startsAt":"%(start)s",'
+    '"generatorURL":"http://prometheus.example/graph"}]\n'
 )
 
 
@@ -54,7 +60,7 @@ class Poster(asyncio.Protocol):
             self.waiting.set_exception(ConnectionError("closed"))
 
 
-async def main(url: str, count: int, concurrency: int, rate: float) -> None:
+async def main(url: str, count: int, concurrency: int, rate: float, template: str) -> None:
     """Post `count` requests over `concurrency` connections, at `rate` a second if it is not 0."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
@@ -71,7 +77,7 @@ async def main(url: str, count: int, concurrency: int, rate: float) -> None:
             if rate:
                 await asyncio.sleep(max(0.0, begin + n / rate - time.perf_counter()))
             sent = time.time_ns()
-            body = (TEMPLATE % {"n": n, "at": sent, "start": start, "fp": (base + n) & (2**64 - 1)}).encode()
+            body = (template % {"n": n, "at": sent, "start": start, "fp": (base + n) & (2**64 - 1)}).encode()
             head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             poster.waiting = loop.create_future()
             _transport.write(head.encode() + body)
@@ -92,4 +98,6 @@ async def main(url: str, count: int, concurrency: int, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]) if len(sys.argv) > 4 else 0.0))
+    words = sys.argv[1:]
+    wanted = API if words[4:5] == ["api"] else WEBHOOK
+    uvloop.run(main(words[0], int(words[1]), int(words[2]), float(words[3]) if len(words) > 3 else 0.0, wanted))

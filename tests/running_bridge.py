@@ -56,7 +56,9 @@ class BridgeProcess:
         end = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < end:
             if self._process is not None and self._process.poll() is not None:
-                raise AssertionError(f"the bridge ended with {self._process.returncode}:\n{self.log.read_text()[-3000:]}")
+                raise AssertionError(
+                    f"the bridge ended with {self._process.returncode}:\n{self.log.read_text()[-3000:]}"
+                )
             try:
                 with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
                     if answer.status == 200:

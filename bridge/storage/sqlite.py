@@ -16,11 +16,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
+from bridge.storage.sqlite_faults import fault_of
+from bridge.storage.sqlite_group import Group, Job, Outcome
 from bridge.storage.statements import statements
 from bridge.storage.transaction import AuditSink, Tx, Unit, drive
 
@@ -28,11 +30,7 @@ T = TypeVar("T")
 
 _GROUP = 256
 _CHECKPOINT_CHANGES = 5000
-_FATAL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
-
-Job = tuple[Unit[Any], "asyncio.Future[Any]"]
-Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
+_CHECKPOINT_BYTES = 16 * 2**20
 
 
 class Database:
@@ -57,6 +55,8 @@ class Database:
         self._reader_connections: list[sqlite3.Connection] = []
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._checkpointed = 0
+        self._log = Path(f"{path.resolve()}-wal")
+        self._log_size = 0
         self.migrated = (0, 0)
 
     @classmethod
@@ -75,10 +75,12 @@ class Database:
         """Where audit records go from now on. Call it before the first unit that records anything."""
         self._sink = sink
 
-    async def write(self, unit: Unit[T]) -> T:
+    async def write(self, unit: Unit[T], committed: Callable[[T], None] | None = None) -> T:
         """Run a unit in the next group and return its result after the commit.
 
-        A unit may run twice (when another of its group fails), so it must change nothing but the transaction.
+        A unit may run twice (when another of its group fails), so it must change nothing but the transaction. Whoever
+        is cancelled while waiting withdraws a unit that has not begun. One that has begun may still be committed:
+        `committed` is called with its result, on the event loop, whether or not anybody still waits.
 
         Raises:
             StorageBusy: not now; nothing was stored.
@@ -90,11 +92,18 @@ class Database:
         if self._closing:
             raise StorageBusy("the database is closing")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((unit, future))
+        self._queue.put((unit, future, committed))
         return await future
 
     async def read(self, unit: Unit[T]) -> T:
-        """Run a unit that only reads, on the last committed state, beside the writer."""
+        """Run a unit that only reads, on the last committed state, beside the writer.
+
+        Raises:
+            StorageBusy: not now.
+            StorageFatal: the database can no longer be trusted.
+        """
+        if self._closing:
+            raise StorageBusy("the database is closing")
         return await self._loop.run_in_executor(self._readers, self._read, unit)
 
     async def close(self) -> None:
@@ -102,11 +111,12 @@ class Database:
         if self._closing:
             return
         self._closing = True
-        self._queue.put(None)
-        await asyncio.to_thread(self._thread.join)
-        self._readers.shutdown(wait=True)
+        # Readers go first: the last connection to go checkpoints, and that is for the writer alone.
+        await asyncio.to_thread(self._readers.shutdown)
         for connection in self._reader_connections:
             connection.close()
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
         self._lock.release()
 
     def _prepare(self) -> None:
@@ -139,135 +149,129 @@ class Database:
             pragmas += [
                 "journal_mode = WAL",
                 "synchronous = FULL",
-                "journal_size_limit = 16777216",
+                f"journal_size_limit = {_CHECKPOINT_BYTES}",
                 "cache_size = -65536",
             ]
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _read(self, unit: Unit[T]) -> T:
+        try:
+            return self._read_snapshot(unit)
+        except sqlite3.Error as error:
+            failure = fault_of(error, reading=True)
+            if failure is None:
+                raise
+            if isinstance(failure, StorageFatal):
+                self._break(error)
+            raise failure from error
+
+    def _read_snapshot(self, unit: Unit[T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect(read_only=True)
             self._reader_connections.append(connection)
         connection.execute("BEGIN")
         try:
-            return drive(unit, Tx(connection, self._statements))
+            tx = Tx(connection, self._statements)
+            result = drive(unit, tx)
+            if tx.records:
+                raise RuntimeError("a unit that only reads has an audit record to store")
+            return result
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
 
     def _work(self) -> None:
-        connection = self._connect()
         try:
-            while True:
-                jobs, last = self._drain()
-                if jobs:
-                    self._answer(self._commit(connection, jobs))
-                    self._checkpoint(connection)
-                if last:
-                    break
-            if self._broken is None:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            self._translate(error)  # the log stays and is replayed at the next open
-        finally:
-            connection.close()
+            with contextlib.closing(self._connect()) as connection:
+                group = Group(connection, self._statements, self.path.stat())
+                while True:
+                    jobs, last = self._drain()
+                    if jobs:
+                        self._answer(self._commit(group, jobs))
+                        self._checkpoint(connection)
+                    if last:
+                        break
+                self._empty_log(connection, "TRUNCATE")
+        except Exception as error:  # noqa: BLE001 - without a writer nothing can be kept: the process must end
+            self._break(error)
 
     def _drain(self) -> tuple[list[Job], bool]:
+        """What has queued, without what nobody waits for any more; and whether it is the last."""
         first = self._queue.get()
-        if first is None:
-            return [], True
-        jobs = [first]
-        while len(jobs) < _GROUP:
+        jobs: list[Job] = []
+        while first is not None:
+            if not first[1].cancelled():
+                jobs.append(first)
+            if len(jobs) >= _GROUP:
+                return jobs, False
             try:
-                job = self._queue.get_nowait()
+                first = self._queue.get_nowait()
             except Empty:
-                break
-            if job is None:
-                return jobs, True
-            jobs.append(job)
-        return jobs, False
+                return jobs, False
+        return jobs, True
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[Job]) -> list[Outcome]:
+    def _commit(self, group: Group, jobs: list[Job]) -> list[Outcome]:
         if self._broken is not None:
-            return [
-                (future, None, StorageFatal("the database failed; the process is ending")) for _unit, future in jobs
-            ]
+            return [(job, None, StorageFatal("the database failed; the process is ending")) for job in jobs]
         try:
-            results = self._transact(connection, [unit for unit, _future in jobs])
-        except Exception as error:  # noqa: BLE001 - every failure is answered to whoever waits
-            self._roll_back(connection)
-            if len(jobs) > 1 and not _hopeless(error):
-                return [outcome for job in jobs for outcome in self._commit(connection, [job])]
-            failure = self._translate(error)
-            return [(future, None, failure) for _unit, future in jobs]
-        return [(future, result, None) for (_unit, future), result in zip(jobs, results, strict=True)]
-
-    def _transact(self, connection: sqlite3.Connection, units: list[Unit[Any]]) -> list[Any]:
-        connection.execute("BEGIN IMMEDIATE")
-        tx = Tx(connection, self._statements)
-        results = [drive(unit, tx) for unit in units]
-        sealed = bool(tx.records)
-        if sealed:
-            if self._sink is None:
-                raise RuntimeError("audit records before the chain was set")
-            rows = self._sink.seal(tx.records)
-            connection.executemany(self._statements["audit_append"], rows)
-        connection.execute("COMMIT")
-        if sealed and self._sink is not None:
-            self._sink.commit()
-        return results
-
-    def _roll_back(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction:
-            try:
-                connection.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                self._break(error)
-        if self._sink is not None:
-            self._sink.rollback()
-
-    def _translate(self, error: Exception) -> BaseException:
-        if not isinstance(error, sqlite3.Error):
-            return error
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _FATAL:
+            outcomes = group.commit(jobs, self._sink)
+        except Exception as error:  # noqa: BLE001 - it could not even roll back
             self._break(error)
-            failure: StorageError = StorageFatal(f"the database failed: {error}")
-        elif code in _BUSY:
-            failure = StorageBusy(f"the database cannot take it now: {error}")
-        else:
-            return error
-        failure.__cause__ = error
-        return failure
+            return self._commit(group, jobs)
+        fatal = next((error for _job, _result, error in outcomes if isinstance(error, StorageFatal)), None)
+        if fatal is not None:
+            self._break(fatal)
+        return outcomes
 
     def _break(self, error: BaseException) -> None:
         if self._broken is None:
             self._broken = error
-            self._loop.call_soon_threadsafe(self._fatal, error)
+            with contextlib.suppress(RuntimeError):  # the loop is gone
+                self._loop.call_soon_threadsafe(self._fatal, error)
 
     def _answer(self, outcomes: list[Outcome]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone, and whoever waited with it
-            self._loop.call_soon_threadsafe(_resolve, outcomes)
+            self._loop.call_soon_threadsafe(_resolve, self._loop, outcomes)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        if connection.total_changes - self._checkpointed < _CHECKPOINT_CHANGES:
+        """Bound the write-ahead log, in changes and in bytes: one row may be ten megabytes long."""
+        size = self._size_of_log()
+        self._log_size = min(self._log_size, size)
+        grown = connection.total_changes - self._checkpointed, size - self._log_size
+        if grown[0] < _CHECKPOINT_CHANGES and grown[1] < _CHECKPOINT_BYTES:
             return
         self._checkpointed = connection.total_changes
+        self._empty_log(connection, "PASSIVE")
+        self._log_size = self._size_of_log()
+
+    def _empty_log(self, connection: sqlite3.Connection, mode: str) -> None:
+        """Checkpoint. What cannot be moved now stays in the log, and is replayed at the next open."""
+        if self._broken is not None:
+            return  # a sync failed, and may not be tried again
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            connection.execute(f"PRAGMA wal_checkpoint({mode})")
         except sqlite3.Error as error:
-            self._translate(error)
+            if isinstance(fault_of(error), StorageFatal):
+                self._break(error)
+
+    def _size_of_log(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
 
 
-def _hopeless(error: Exception) -> bool:
-    """Whether the fault is the database's, so that trying the group's units one by one would not help."""
-    return isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _FATAL | _BUSY
-
-
-def _resolve(outcomes: list[Outcome]) -> None:
-    for future, result, error in outcomes:
+def _resolve(loop: asyncio.AbstractEventLoop, outcomes: list[Outcome]) -> None:
+    for (_unit, future, committed), result, error in outcomes:
+        if error is None and committed is not None:
+            loop.call_soon(committed, result)
         if future.done():
             continue
         if error is None:

@@ -1,0 +1,1 @@
+"""The audit log's chain: hashing, signed checkpoints, verification and export."""

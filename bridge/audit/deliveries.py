@@ -1,0 +1,91 @@
+"""Deliveries and the audit log must tell the same story, in both directions.
+
+A delivery that ended has exactly one record of that kind since it was last replayed, one that waits has none; its
+attempts are recorded once each, numbered from 1; and no record tells of an end or an attempt of a delivery that is not
+there. A `dead` without an attempt of its own (the time was over) bears the number of the last attempt, or 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from bridge.audit.findings import Finding
+from bridge.storage.audit_log import DeliveryFact, StoredDelivery
+
+ENDS = frozenset({"sent", "dead", "superseded", "cancelled", "expired"})
+ATTEMPTS = frozenset({"sent", "retry", "unknown", "dead"})
+_SILENT = ENDS | ATTEMPTS
+
+
+def compare(deliveries: Iterable[StoredDelivery], facts: Iterable[DeliveryFact], *, until: int) -> Finding | None:
+    """The first disagreement, by delivery. `facts` come by delivery (as a number) and sequence number.
+
+    What was made before `until` (µs since 1970; 0 if nothing was pruned) may be incomplete on either side.
+    """
+    groups = _grouped(facts)
+    number, told = next(groups, (None, []))
+    for delivery in deliveries:
+        while number is not None and number < delivery.id:
+            if finding := _orphan(number, told, until):
+                return finding
+            number, told = next(groups, (None, []))
+        own: list[DeliveryFact] = []
+        if number == delivery.id:
+            own = told
+            number, told = next(groups, (None, []))
+        if delivery.created_at >= until and (finding := _judge(delivery, own)):
+            return finding
+    while number is not None:
+        if finding := _orphan(number, told, until):
+            return finding
+        number, told = next(groups, (None, []))
+    return None
+
+
+def _grouped(facts: Iterable[DeliveryFact]) -> Iterator[tuple[int | None, list[DeliveryFact]]]:
+    for text, group in groupby(facts, key=lambda fact: fact.delivery):
+        yield _number(text), list(group)
+
+
+def _number(text: str) -> int:
+    """The delivery's number; what is no number as we write it belongs to no delivery and comes first."""
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+    return number if str(number) == text else -1
+
+
+def _orphan(number: int, facts: list[DeliveryFact], until: int) -> Finding | None:
+    telling = [fact for fact in facts if fact.kind in _SILENT and fact.at >= until]
+    if not telling:
+        return None
+    first = telling[0]
+    name = facts[0].delivery if number < 0 else str(number)
+    return Finding(f"record {first.seq} tells of delivery {name}, which is not there", first.seq, telling[-1].seq)
+
+
+def _judge(delivery: StoredDelivery, facts: list[DeliveryFact]) -> Finding | None:
+    replays = [place for place, fact in enumerate(facts) if fact.kind == "replayed"]
+    since = facts[replays[-1] + 1 :] if replays else facts
+    ends = [fact for fact in since if fact.kind in ENDS]
+    span = (facts[0].seq, facts[-1].seq) if facts else (0, 0)
+    if delivery.state in ENDS:
+        if [fact.kind for fact in ends] != [delivery.state]:
+            told = ", ".join(f"{fact.kind} ({fact.seq})" for fact in ends) or "no end"
+            return Finding(f"delivery {delivery.id} is {delivery.state}, its records tell {told}", *span)
+    elif ends:
+        kind, seq = ends[-1].kind, ends[-1].seq
+        return Finding(
+            f"delivery {delivery.id} is {delivery.state}, but record {seq} tells that it is {kind}", seq, seq
+        )
+    return _judge_attempts(delivery, facts, span)
+
+
+def _judge_attempts(delivery: StoredDelivery, facts: list[DeliveryFact], span: tuple[int, int]) -> Finding | None:
+    numbers: list[int] = []
+    for fact in facts:
+        if fact.kind in ATTEMPTS and not (fact.kind == "dead" and (fact.attempt == 0 or fact.attempt in numbers)):
+            numbers.append(fact.attempt)
+    if sorted(numbers) != list(range(1, delivery.attempts + 1)):
+        told = ", ".join(map(str, sorted(numbers))) or "none"
+        return Finding(f"delivery {delivery.id} had {delivery.attempts} attempts, its records tell of: {told}", *span)
+    return None

@@ -1,0 +1,83 @@
+"""`audit verify`: re-hash everything, check every signature, and compare the log with the deliveries.
+
+It reads one snapshot on a connection of its own and works beside a running bridge. Without an outside anchor nobody can
+see that whoever holds the signing key wrote the whole history anew, or that the end of the log was cut off together
+with the head file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bridge.audit.checkpoint import published
+from bridge.audit.deliveries import compare
+from bridge.audit.findings import Finding, Report
+from bridge.audit.pins import Pins, Trust, read_anchor
+from bridge.audit.pruning import PrunedHeader, parse_header
+from bridge.audit.walk import STOPPED, Walk
+from bridge.domain.errors import StorageError
+from bridge.storage.audit_log import AuditLog, open_audit_log
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage (`checkpoints`, `records`, `deliveries`), how much is done, and of how much (0: unknown)."""
+
+
+def verify(
+    database: Path, trust: Trust, *, anchor: Path | None = None, progress: Progress = lambda _stage, _done, _total: None
+) -> Report:
+    """Judge the audit log of a SQLite database file.
+
+    Raises:
+        StorageError: the database, its head file or the anchor cannot be read, or there are checkpoints and no key.
+    """
+    try:
+        # Before the snapshot: a running bridge may write newer ones any moment, and they would seem to name missing records.
+        outside = None if anchor is None else read_anchor(anchor)
+        head = published(database)
+    except OSError as error:
+        raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    with open_audit_log(database) as log:
+        header = parse_header(log.last_detail("pruned"))
+        pins = _collect(log, trust, header, progress)
+        pins.add_head(head, required=anchor is None)
+        if anchor is not None and outside is not None:
+            pins.add_anchor(anchor, outside)
+        walk = Walk(pins.pins, header)
+        total = log.last_seq() - (header.last if header else 0)
+        walk.run(log.raw_rows(), lambda done: progress("records", done, total))
+        findings = [walk.finding] if walk.finding else []
+        findings += pins.findings
+        if not findings:
+            findings += _compare(log, header, progress)
+    notes = (*pins.notes, *walk.notes, *_ending(walk))
+    return Report(walk.records, walk.chains, pins.count, walk.seq, walk.signed_through, tuple(findings), notes)
+
+
+def _collect(log: AuditLog, trust: Trust, header: PrunedHeader | None, progress: Progress) -> Pins:
+    count = log.checkpoint_count()
+    if count and not (trust.keys or trust.former):
+        raise StorageError(
+            "there are signed checkpoints and no key to check them with: name the keyring or the public keys"
+        )
+    pins = Pins(trust)
+    pins.add_stored(
+        log.checkpoints(), pruned=header is not None, advance=lambda done: progress("checkpoints", done, count)
+    )
+    return pins
+
+
+def _compare(log: AuditLog, header: PrunedHeader | None, progress: Progress) -> list[Finding]:
+    progress("deliveries", 0, 0)
+    finding = compare(log.deliveries(), log.delivery_facts(), until=header.until + 1 if header else 0)
+    return [finding] if finding else []
+
+
+def _ending(walk: Walk) -> list[str]:
+    notes = []
+    if walk.records and not walk.finding and walk.kind != STOPPED:
+        notes.append(f"the newest chain (record {walk.seq}) has no `stopped`: the bridge is running, or it crashed")
+    if walk.records and not walk.finding and walk.signed_through < walk.seq:
+        behind = f"{walk.signed_through + 1} to {walk.seq}"
+        notes.append(f"records {behind} came after the last checkpoint, and nothing vouches for them yet")
+    return notes

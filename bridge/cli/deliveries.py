@@ -1,0 +1,95 @@
+"""`alertbridge deliveries`: what was sent, what waits, what died."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bridge.cli.remote import AsJson, ConfigOption, Declined, TokenOption, Url, connect, login, segment
+from bridge.cli.tables import local, show_table
+from bridge.engine.views import DeliveryPage, DeliveryView
+from bridge.observe.logs import escape
+
+app = typer.Typer(help="Deliveries of a running bridge, dead letters among them.", no_args_is_help=True)
+
+_PATH = "/api/v1/deliveries"
+
+
+@app.command("list")
+def list_deliveries(
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", help="pending, leased, sent, dead, superseded, cancelled, expired, parked"),
+    ] = None,
+    channel: Annotated[str, typer.Option("--channel")] = "",
+    incident: Annotated[str, typer.Option("--incident")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
+    cursor: Annotated[str, typer.Option("--cursor", help="`next` of the page before")] = "",
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List deliveries, newest first."""
+    asked = [("channel", channel), ("incident", incident), ("cursor", cursor), ("limit", str(limit))]
+    asked.extend(("state", name) for name in state or [])
+    page = connect(url, token, config).get(_PATH, DeliveryPage, asked)
+    if as_json:
+        typer.echo(msgspec.json.encode(page))
+        return
+    show_deliveries(page.deliveries)
+    if page.next is not None:
+        typer.echo(f"there are more: --cursor {page.next}")
+
+
+@app.command("retry")
+def retry(
+    deliveries: Annotated[
+        list[str], typer.Argument(metavar="DELIVERY...", help="ids, as `deliveries list` shows them")
+    ],
+    by: Annotated[
+        str | None, typer.Option("--by", help="who acts, where no token says so; your login name if absent")
+    ] = None,
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead or parked deliveries again."""
+    remote = connect(url, token, config)
+    refused = False
+    for delivery in deliveries:
+        try:
+            view = remote.post(f"{_PATH}/{segment(delivery)}/retry", DeliveryView, {"by": by or login()})
+        except Declined as error:
+            typer.echo(escape(f"{delivery}: {error}"), err=True)
+            refused = True
+            continue
+        typer.echo(msgspec.json.encode(view) if as_json else escape(f"{delivery}: {view.state}, to {view.channel}"))
+    if refused:
+        raise typer.Exit(1)
+
+
+def show_deliveries(deliveries: tuple[DeliveryView, ...]) -> None:
+    """Print them as a table."""
+    show_table(
+        ("DELIVERY", "INCIDENT", "CHANNEL", "REASON", "STATE", "WHY", "ATTEMPTS", "DUE", "LAST ERROR"),
+        (
+            (
+                one.id,
+                one.incident,
+                one.channel,
+                one.reason,
+                one.state,
+                one.end_reason,
+                str(one.attempts),
+                local(one.due_at),
+                one.last_error,
+            )
+            for one in deliveries
+        ),
+    )

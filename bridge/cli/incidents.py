@@ -1,0 +1,135 @@
+"""`alertbridge incidents`: what a running bridge has open, and acting on it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from bridge.cli.remote import AsJson, ConfigOption, Declined, Remote, TokenOption, Url, connect, login, segment
+from bridge.cli.tables import local, pairs, show_table
+from bridge.engine.views import IncidentDetail, IncidentPage
+from bridge.observe.logs import escape
+
+app = typer.Typer(help="Incidents of a running bridge.", no_args_is_help=True)
+
+_PATH = "/api/v1/incidents"
+
+Ids = Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="ids, as `incidents list` shows them")]
+By = Annotated[str | None, typer.Option("--by", help="who acts, where no token says so; your login name if absent")]
+
+
+@app.command("list")
+def list_incidents(
+    query: Annotated[
+        str, typer.Argument(metavar="[QUERY]", help="label matchers, or text that the labels contain")
+    ] = "",
+    state: Annotated[list[str] | None, typer.Option("--state", help="open, acknowledged, snoozed, resolved")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
+    cursor: Annotated[str, typer.Option("--cursor", help="`next` of the page before")] = "",
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, newest first; those not resolved unless --state says otherwise."""
+    states = state or ["open", "acknowledged", "snoozed"]
+    asked = [("q", query), ("cursor", cursor), ("limit", str(limit)), *(("state", name) for name in states)]
+    page = connect(url, token, config).get(_PATH, IncidentPage, asked)
+    if as_json:
+        typer.echo(msgspec.json.encode(page))
+        return
+    show_table(
+        ("INCIDENT", "STATE", "SEVERITY", "OPENED", "FIRING", "LABELS", "ACKNOWLEDGED BY"),
+        (
+            (
+                one.id,
+                one.state,
+                one.severity,
+                local(one.opened_at),
+                str(one.alerts.firing),
+                pairs({**one.labels, **one.group_labels}),
+                one.acknowledged_by or "",
+            )
+            for one in page.incidents
+        ),
+    )
+    if page.next is not None:
+        typer.echo(f"there are more: --cursor {page.next}")
+
+
+@app.command("show")
+def show_incident(
+    incident: Annotated[str, typer.Argument()],
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one incident with its alerts, deliveries and timeline."""
+    detail = connect(url, token, config).get(f"{_PATH}/{segment(incident)}", IncidentDetail)
+    if as_json:
+        typer.echo(msgspec.json.encode(detail))
+        return
+    one = detail.incident
+    by = f" by {one.acknowledged_by}" if one.acknowledged_by else ""
+    typer.echo(escape(f"{one.id}: {one.state}{by}, opened {local(one.opened_at)}, route {one.route}"))
+    show_table(
+        ("ALERT", "STATUS", "SINCE", "UNTIL", "LABELS"),
+        (
+            (alert.fingerprint, alert.status, alert.starts_at, alert.ends_at or "", pairs(alert.labels))
+            for alert in detail.alerts
+        ),
+    )
+    show_table(
+        ("DELIVERY", "CHANNEL", "REASON", "STATE", "WHY", "ATTEMPTS", "LAST ERROR"),
+        (
+            (sent.id, sent.channel, sent.reason, sent.state, sent.end_reason, str(sent.attempts), sent.last_error)
+            for sent in detail.deliveries
+        ),
+    )
+    show_table(
+        ("AT", "WHAT", "WHO", "CHANNEL", "REASON"),
+        ((local(entry.at), entry.kind, entry.actor, entry.channel, entry.reason) for entry in detail.timeline),
+    )
+
+
+def _acting(verb: str, command: str, done: str, text: str) -> None:
+    def act(
+        incidents: Ids,
+        by: By = None,
+        url: Url = None,
+        token: TokenOption = None,
+        config: ConfigOption = None,
+        *,
+        as_json: AsJson = False,
+    ) -> None:
+        remote = connect(url, token, config)
+        refused = [one for one in incidents if not _act(remote, one, verb, done, by, as_json=as_json)]
+        if refused:
+            raise typer.Exit(1)
+
+    act.__doc__ = text
+    app.command(command)(act)
+
+
+_acting("acknowledge", "ack", "acknowledged", "Acknowledge: reminders and escalation stop.")
+_acting("unacknowledge", "unack", "open again", "Take an acknowledgement back.")
+_acting("resolve", "resolve", "resolved", "End incidents by hand.")
+
+
+def _act(remote: Remote, incident: str, verb: str, done: str, by: str | None, *, as_json: bool) -> bool:
+    document = {"by": by or login()}
+    try:
+        detail = remote.post(f"{_PATH}/{segment(incident)}/{verb}", IncidentDetail, document)
+    except Declined as error:
+        typer.echo(escape(f"{incident}: {error}"), err=True)
+        return False
+    if as_json:
+        typer.echo(msgspec.json.encode(detail))
+    else:
+        typer.echo(escape(f"{incident}: {detail.note or done}"))
+    return True

@@ -1,0 +1,48 @@
+"""`alertbridge serve`: run the bridge."""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.domain.errors import ConfigError
+
+_PR_SET_DUMPABLE = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    config: Annotated[Path, typer.Option("--config", help="a file, or a directory of YAML files")] = Path("routes"),
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="refuse to start with any error in any file")] = False,
+) -> None:
+    """Run until SIGTERM. SIGHUP, `POST /-/reload` or a changed file reloads. Exit 1 if the configuration is not valid."""
+    import uvloop
+
+    from bridge.app.serve import serve as run
+    from bridge.observe.logs import configure
+
+    keep_memory_private()
+    configure(format="console" if sys.stderr.isatty() else "json")
+    try:
+        code = uvloop.run(run(config, strict=strict))
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(code)
+
+
+def keep_memory_private() -> None:
+    """No core files, and no other process of this user may read our memory: it holds opened credentials."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

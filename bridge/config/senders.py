@@ -1,0 +1,90 @@
+"""Who may send to the bridge, and who may use its API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bridge.config.values import Section, one_or_many
+from bridge.domain.options import Duration
+from bridge.domain.secret import Secret
+
+SourceType = Literal["auto", "alertmanager", "grafana"]
+Role = Literal["ingest", "viewer", "responder", "admin"]
+
+Rotating = Annotated[
+    tuple[Secret, ...],
+    Field(min_length=1, max_length=4),
+    BeforeValidator(one_or_many, json_schema_input_type=Secret | list[Secret]),
+]
+"""One secret, or several while it is being rotated: every one of them is accepted."""
+
+
+class BasicAuth(Section):
+    username: str = Field(min_length=1)
+    password: Rotating
+
+
+class SourceAuth(Section):
+    """How a source proves who it is; of several ways one will do.
+
+    `header` and `timestamp_header` are Grafana's for `hmac_secret`; with a timestamp header the time is signed too
+    and may be off by `tolerance`.
+    """
+
+    bearer: Rotating | None = None
+    basic: BasicAuth | None = None
+    hmac_secret: Rotating | None = None
+    header: str = Field(default="X-Grafana-Alerting-Signature", min_length=1)
+    timestamp_header: str | None = Field(default=None, min_length=1)
+    tolerance: Duration = timedelta(seconds=300)
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        if self.bearer is None and self.basic is None and self.hmac_secret is None:
+            raise ValueError("name at least one of bearer, basic, hmac_secret")
+        if self.timestamp_header is not None and self.hmac_secret is None:
+            raise ValueError("timestamp_header belongs to hmac_secret, which is not given")
+        return self
+
+
+class Storm(Section):
+    new_incidents: int = Field(default=500, ge=1)
+    per: Duration = timedelta(minutes=1)
+
+
+class SourceSettings(Section):
+    """A sender, or a pair that sends the same: its path is `/webhook/NAME`."""
+
+    type: SourceType = Field(default="auto", description="auto tells the format by the payload")
+    auth: SourceAuth | None = None
+    settle: Duration = Field(
+        default=timedelta(seconds=60), description="how long a firing that starts before a known end is held"
+    )
+    stale_after: Duration | None = Field(
+        default=None, description="resolve what was not repeated for so long; off if absent"
+    )
+    storm: Storm | None = None
+
+
+class AccessToken(Section):
+    name: str = Field(min_length=1, max_length=200)
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    token: Secret
+
+
+class AccessSettings(Section):
+    """Who may use the API. `anonymous` lists the roles of those without a token, in so many words."""
+
+    tokens: tuple[AccessToken, ...] = ()
+    anonymous: tuple[Role, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [token.name for token in self.tokens]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tokens are called {', '.join(twice)}; a token's name is the actor in the audit")
+        return self

@@ -1,0 +1,59 @@
+"""What each listener serves."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bridge.domain.clock import Clock
+from bridge.http.access import Principal, Role
+from bridge.http.api_v1 import ApiV1, Operator
+from bridge.http.asking import as_json
+from bridge.http.body import BodyReader
+from bridge.http.gate import Gate
+from bridge.http.health import HealthPages, Reload, State, reload_operation
+from bridge.http.openapi import document
+from bridge.http.operations import Operation, serve
+from bridge.http.webhooks import Webhooks
+from bridge.observe.metrics import Metrics
+
+
+def main_application(
+    *,
+    webhooks: Webhooks,
+    operator: Operator,
+    state: State,
+    reload: Reload,
+    gate: Gate,
+    reader: BodyReader,
+    metrics: Metrics,
+    clock: Clock,
+    version: str,
+    url: str,
+    prefix: str = "",
+) -> web.Application:
+    """Everything. `url` is the external one; its path is the `prefix`, without a slash at the end."""
+    api = ApiV1(operator, reader, gate, clock)
+    health = HealthPages(state, metrics, gate)
+
+    async def describe(_request: web.Request, _principal: Principal) -> web.Response:
+        return as_json(described)
+
+    operations = (
+        *webhooks.operations(),
+        *api.operations(),
+        *health.operations(),
+        reload_operation(reload),
+        Operation("GET", "/openapi.json", describe, "This document", Role.VIEWER),
+    )
+    described = document(operations, version=version, url=url)
+    app = web.Application()
+    serve(app.router, prefix, operations, gate)
+    app.router.add_route("*", f"{prefix}/webhook/", webhooks.refuse_slash)
+    return app
+
+
+def observe_application(*, state: State, metrics: Metrics, gate: Gate) -> web.Application:
+    """The second listener: health and metrics alone, for everybody who reaches it."""
+    app = web.Application()
+    serve(app.router, "", HealthPages(state, metrics, gate).operations(public=True), gate)
+    return app

@@ -1,0 +1,36 @@
+"""What one client may cost the bridge."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True):
+    """Budgets of the listener; sizes in bytes, times in seconds.
+
+    `header_seconds` is also how long an idle connection stays. `accept_seconds` is for the commit, then
+    the answer is 503. `body_memory` is what all bodies being read may hold
+    together. After an early answer (413) the rest of the body is thrown away for `linger_seconds`, so that the client
+    reads the answer. A chunked body may have `free_chunks` chunks of any size; beyond them they must average `chunk_size`.
+    A failed authentication is answered at once `free_failures` times an address, then `failure_delay` late, while
+    the address regains one free failure each `failure_refill`; at most `delayed` answers wait at a time.
+    """
+
+    max_body: int = 10 * 1024 * 1024
+    max_line: int = 8190
+    max_field: int = 8190
+    max_headers: int = 100
+    header_seconds: float = 15.0
+    body_seconds: float = 15.0
+    accept_seconds: float = 8.0
+    write_seconds: float = 15.0
+    linger_seconds: float = 5.0
+    sweep_seconds: float = 1.0
+    connections: int = 2000
+    body_memory: int = 128 * 1024 * 1024
+    free_chunks: int = 1000
+    chunk_size: int = 64
+    free_failures: int = 10
+    failure_refill: float = 1.0
+    failure_delay: float = 1.0
+    delayed: int = 100

@@ -1,0 +1,171 @@
+"""Every metric of the bridge, in a registry of its own.
+
+Label values come from the configuration or from closed sets, never from alerts, so their number is bounded. The hot
+counters are plain numbers that a collector shows: the library's own take locks for every count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+ALERTMANAGER_VERSION = "0.34.0"
+"""The Alertmanager whose behaviour is the reference here; karma reads it from `alertmanager_build_info`."""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_HUMAN_SECONDS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+
+
+class _Counts(Collector):
+    """A counter kept as plain numbers, by label values; to be used from the event loop's thread alone."""
+
+    def __init__(self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._values: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        registry.register(self)
+
+    def add(self, labels: tuple[str, ...], amount: int = 1) -> None:
+        self._values[labels] += amount
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, value in self._values.items():
+            family.add_metric(labels, value)
+        yield family
+
+
+class Metrics:
+    """The metrics of one process. Counting methods are cheap enough for every request and attempt.
+
+    `version` is the bridge's own. Attributes without a method (`journal_pending`, `end_to_end_seconds`, …) are
+    used as they are: `.set()`, `.observe()`, `.inc()`.
+    """
+
+    def __init__(self, version: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        registry = self.registry = CollectorRegistry(auto_describe=True)
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._webhooks = _Counts(
+            "alertbridge_webhooks_received",
+            "Webhook requests by source and outcome; an unknown source counts under the empty name.",
+            ("source", "outcome"),
+            registry,
+        )
+        self._alerts = _Counts("alertbridge_alerts", "Alerts accepted.", ("source", "status"), registry)
+        self._notifications = _Counts(
+            "alertbridge_notifications", "Notifications planned.", ("route", "reason"), registry
+        )
+        self._suppressed = _Counts(
+            "alertbridge_suppressed", "Notifications a hook dropped.", ("hook", "reason"), registry
+        )
+        self._attempts = _Counts(
+            "alertbridge_delivery_attempts",
+            "Attempts to deliver; reason is empty for those that succeeded.",
+            ("channel", "outcome", "reason"),
+            registry,
+        )
+        self.journal_pending = Gauge(
+            "alertbridge_journal_pending", "Requests accepted but not yet planned.", registry=registry
+        )
+        self._delivery_seconds = Histogram(
+            "alertbridge_delivery_seconds", "Length of an attempt.", ("channel",), buckets=_SECONDS, registry=registry
+        )
+        self._deliveries = Gauge(
+            "alertbridge_deliveries", "Deliveries that have not ended.", ("channel", "state"), registry=registry
+        )
+        self.end_to_end_seconds = Histogram(
+            "alertbridge_end_to_end_seconds", "From accepted to sent.", buckets=_SECONDS, registry=registry
+        )
+        self._incidents = Gauge(
+            "alertbridge_incidents", "Incidents that are not resolved.", ("state",), registry=registry
+        )
+        self.time_to_acknowledge_seconds = Histogram(
+            "alertbridge_time_to_acknowledge_seconds",
+            "From the opening of an incident to its acknowledgement.",
+            buckets=_HUMAN_SECONDS,
+            registry=registry,
+        )
+        self.escalation_lag_seconds = Histogram(
+            "alertbridge_escalation_lag_seconds",
+            "How late an escalation step was taken.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.config_last_reload_successful = Gauge(
+            "alertbridge_config_last_reload_successful",
+            "1 if every configuration file was good the last time they were read.",
+            registry=registry,
+        )
+        self._config_hash = Gauge(
+            "alertbridge_config_hash", "48 bits of the SHA-256 of the configuration in force.", registry=registry
+        )
+        self.audit_records = Counter("alertbridge_audit_records", "Audit records written.", registry=registry)
+        self._write_build_info(version)
+
+    def _write_build_info(self, version: str) -> None:
+        ours = Gauge("alertbridge_build_info", "Always 1.", ("version", "python"), registry=self.registry)
+        ours.labels(version, platform.python_version()).set(1)
+        theirs = Gauge(
+            "alertmanager_build_info",
+            "Always 1; names the Alertmanager that this bridge answers like.",
+            ("version", "revision", "branch", "goversion"),
+            registry=self.registry,
+        )
+        theirs.labels(ALERTMANAGER_VERSION, f"alertbridge-{version}", "", "").set(1)
+
+    def webhook(self, source: str, outcome: str) -> None:
+        """One request: `outcome` is `accepted` or an `IngestReason`."""
+        self._webhooks.add((source, outcome))
+
+    def alerts(self, source: str, status: str, amount: int) -> None:
+        """Alerts of one status in one accepted request."""
+        self._alerts.add((source, status), amount)
+
+    def notification(self, route: str, reason: str) -> None:
+        """One notification planned."""
+        self._notifications.add((route, reason))
+
+    def suppressed(self, hook: str, reason: str) -> None:
+        """One notification that a hook dropped."""
+        self._suppressed.add((hook, reason))
+
+    def attempt(self, channel: str, outcome: str, reason: str, seconds: float) -> None:
+        """One attempt: `outcome` is `sent`, `retry`, `unknown` or `dead`; `reason` a FailureReason or empty."""
+        self._attempts.add((channel, outcome, reason))
+        self._delivery_seconds.labels(channel).observe(seconds)
+
+    def set_deliveries(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """What has not ended, by (channel, state). What is not named has gone and disappears."""
+        self._deliveries.clear()
+        for labels, count in counts.items():
+            self._deliveries.labels(*labels).set(count)
+
+    def set_incidents(self, counts: Mapping[str, int]) -> None:
+        """Incidents by state. `open`, `acknowledged` and `snoozed` are always shown."""
+        for state in ("open", "acknowledged", "snoozed"):
+            self._incidents.labels(state).set(counts.get(state, 0))
+
+    def set_config(self, texts: Mapping[str, str]) -> None:
+        """Publish the hash of the configuration texts in force, by file name."""
+        digest = hashlib.sha256()
+        for name, text in sorted(texts.items()):
+            for part in (name.encode(), text.encode()):
+                digest.update(len(part).to_bytes(8, "big") + part)
+        self._config_hash.set(int.from_bytes(digest.digest()[:6], "big"))
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """The text Prometheus scrapes and its Content-Type, as the Accept header asks."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self.registry), content_type

@@ -1,0 +1,83 @@
+"""The few settings that commands need without a valid configuration: `secrets:` and `storage.url`, read lightly.
+
+A mistake anywhere else must not stop somebody from sealing a secret or verifying the audit log, so a file that is no
+YAML as a whole still gives the sections that can be read on their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+from msgspec import Struct
+
+from bridge.domain.errors import SecretError
+from bridge.secrets.files import MAX_SIZE
+from bridge.secrets.references import resolve
+
+DEFAULT_KEYRING = Path("var/keyring.json")
+DEFAULT_ENVIRONMENT = "default"
+DEFAULT_DATABASE = Path("var/bridge.db")
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # gives every scalar as text
+
+
+class LightSettings(Struct, frozen=True):
+    """What was found; `keyring` and `database` have the configuration's defaults."""
+
+    keyring: Path = DEFAULT_KEYRING
+    environment: str = DEFAULT_ENVIRONMENT
+    public_keys: Path | None = None
+    database: Path | None = DEFAULT_DATABASE
+
+
+def light_settings(files: Iterable[Path], environ: Mapping[str, str]) -> LightSettings:
+    """Read them from the files of a configuration; the first file that has a setting gives it.
+
+    `database` is None for a database that is no SQLite file.
+
+    Raises:
+        SecretError: a file cannot be read, or a reference in a setting leads nowhere.
+    """
+    found: dict[str, str] = {}
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                text = file.read(MAX_SIZE).decode("utf-8-sig", "replace")
+        except OSError as error:
+            raise SecretError(f"{path}: cannot be read: {error.strerror}") from error
+        for section in ("secrets", "storage"):
+            for key, value in _section(text, section).items():
+                if isinstance(value, str) and value:
+                    found.setdefault(f"{section}.{key}", value)
+    settings = {name: resolve(value, name, environ) for name, value in found.items()}
+    public_keys = settings.get("secrets.public_keys")
+    return LightSettings(
+        keyring=Path(settings.get("secrets.keyring", DEFAULT_KEYRING)),
+        environment=settings.get("secrets.environment", DEFAULT_ENVIRONMENT),
+        public_keys=Path(public_keys) if public_keys else None,
+        database=_database(settings.get("storage.url", "")),
+    )
+
+
+def _section(text: str, name: str) -> Mapping[object, object]:
+    """One top-level section, cut out by indentation so that mistakes in others do not matter."""
+    cut = re.search(rf"^(['\"]?){name}\1[ \t]*:.*(?:\n(?:[ \t}}\]#].*)?$)*", text, re.MULTILINE)
+    for part in (cut[0] if cut else "", text):
+        try:
+            # The loader makes nothing but texts, lists and mappings.
+            loaded = yaml.load(part, Loader=_Loader)  # noqa: S506
+        except (yaml.YAMLError, RecursionError, ValueError):
+            continue
+        section = loaded.get(name) if isinstance(loaded, dict) else None
+        if isinstance(section, dict):
+            return section
+    return {}
+
+
+def _database(url: str) -> Path | None:
+    if not url:
+        return DEFAULT_DATABASE
+    scheme, colon, rest = url.partition(":")
+    return Path(rest) if colon and scheme == "sqlite" and rest else None

@@ -1,0 +1,103 @@
+"""The external programs that some suites need: where they are, and how they are got.
+
+`python -m tests.programs` (part of `make test`) unpacks what is missing from the Debian archive into `.venv/debian`. Unpacking
+rather than installing registers no service, touches nothing outside the checkout, and needs root only to refresh
+apt's lists. What cannot be had is named with the suites that will be skipped for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+UNPACKED = Path(__file__).resolve().parent.parent / ".venv" / "debian"
+_APT = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root")
+_KUSTOMIZE = re.compile(r"Kustomize Version: v(\d+)\.")
+
+
+def _runs(_program: str) -> bool:
+    return True
+
+
+def _has_kustomize_5(kubectl: str) -> bool:
+    """Kubectl before 1.27 renders with an older kustomize, which does not know what `k8s/` uses."""
+    answer = subprocess.run([kubectl, "version", "--client"], capture_output=True, text=True, timeout=60, check=False)
+    found = _KUSTOMIZE.search(answer.stdout)
+    return found is not None and int(found[1]) >= 5
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one marked suite needs: its marker, the programs, the Debian package they are in, and what makes one fit."""
+
+    marker: str
+    programs: tuple[str, ...]
+    package: str
+    version: str
+    fits: Callable[[str], bool] = _runs
+
+    def missing(self) -> str:
+        """Why the suite cannot run here; empty if it can."""
+        for program in self.programs:
+            found = find(program)
+            if found is None:
+                return f"{program} is not installed (Debian package {self.package}{self.version})"
+            if not self.fits(found):
+                return f"{found} is too old (needed: {self.package}{self.version})"
+        return ""
+
+
+NEEDS = (
+    Need("alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", ""),
+    Need("kubectl", ("kubectl",), "kubernetes-client", " >= 1.27", _has_kustomize_5),
+)
+
+
+def search_path() -> str:
+    """PATH, then where `make test` unpacks."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(UNPACKED / "usr" / "bin")])
+
+
+def find(program: str) -> str | None:
+    """The full path of a program; None if it is not on this machine."""
+    return shutil.which(program, path=search_path())
+
+
+def _unpack(package: str) -> str:
+    """Download a package from the Debian archive and unpack it; the reason if that was not possible."""
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        return "this machine has no apt"
+    UNPACKED.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=UNPACKED) as folder:
+        download = [*_APT, "download", package]
+        result = subprocess.run(download, cwd=folder, capture_output=True, text=True, check=False)
+        if result.returncode and os.geteuid() == 0:
+            subprocess.run([*_APT, "update"], capture_output=True, check=False)
+            result = subprocess.run(download, cwd=folder, capture_output=True, text=True, check=False)
+        if result.returncode:
+            return (result.stderr.strip().splitlines() or ["apt-get failed"])[-1]
+        for archive in Path(folder).glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(archive), str(UNPACKED)], check=True)
+    return ""
+
+
+def main() -> None:
+    """Get what is missing; say what stays missing. Never fails: the tests decide whether a skip is allowed."""
+    for need in NEEDS:
+        if not need.missing():
+            continue
+        problem = _unpack(need.package)
+        if missing := need.missing():
+            reason = f"{missing}; {problem}" if problem else missing
+            sys.stderr.write(f"the {need.marker} suite will be skipped: {reason}\n")
+
+
+if __name__ == "__main__":
+    main()
