@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from bridge import __version__
 from bridge.app.files import database_path, http_of, keyring_of, read_files, registries_of
 from bridge.app.front import Front
+from bridge.app.stages import Stages
 from bridge.app.trail import Trail
 from bridge.config.load import Loaded
 from bridge.config.model import Config
@@ -22,7 +23,7 @@ from bridge.config.open_secrets import SecretOpener
 from bridge.domain.alert import Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
-from bridge.domain.errors import BridgeError, ConfigError
+from bridge.domain.errors import BridgeError, ConfigError, StorageError
 from bridge.engine import outbox
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog
@@ -34,7 +35,7 @@ from bridge.engine.refusals import Refusals
 from bridge.engine.sender import Sender
 from bridge.engine.sweeper import Sweeper
 from bridge.engine.timekeeper import Timekeeper
-from bridge.engine.transactions import Transactions
+from bridge.engine.transactions import Decision, Transactions
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
 from bridge.ingest.webhook import parse
@@ -47,6 +48,9 @@ from bridge.storage.journal import Request
 from bridge.storage.sqlite import Database
 
 _log = structlog.get_logger("bridge")
+_LAST_WORDS = 2.0
+_PROBE = 1.0
+_RETIRE_AFTER = timedelta(seconds=60)
 
 
 class Bridge:
@@ -64,8 +68,11 @@ class Bridge:
         self._loaded = loaded
         self._refused: tuple[str, ...] = ()
         self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self._clients: list[HttpClient] = []
+        self._reloading = asyncio.Lock()
+        self._recorded = ""
+        self._stages = Stages(clock)
+        self._clients: set[HttpClient] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
         self.metrics = metrics = Metrics(__version__)
         generation, self._opener = self._build(loaded)
         self.transactions = Transactions(database, generation)
@@ -114,9 +121,14 @@ class Bridge:
 
     async def reload(self) -> Sequence[str]:
         """Read the configuration again and swap it in whole; the problems, none if everything read is in force."""
+        async with self._reloading:  # a signal, a changed file and a request may come at once
+            return await self._reload()
+
+    async def _reload(self) -> Sequence[str]:
         loaded = await asyncio.to_thread(read_files, self._path, self._loaded.texts)
         problems = tuple(str(found) for found in loaded.errors)
         now = self._clock.now()
+        before = self.transactions.generation()
         try:
             if loaded.config is None:
                 raise ConfigError("\n".join(problems))
@@ -125,18 +137,31 @@ class Bridge:
                 self.front.apply(loaded.config, opener)
         except BridgeError as error:
             self._note_refusal(problems or (str(error),))
-            await self.transactions.write(now, partial(_refused, text=str(error)))
-            return problems or (str(error),)
-        changed = generation.digest != self.transactions.generation().digest
+            return await self._told(partial(_refused, text=str(error)), now, problems or (str(error),))
         self._loaded, self._opener = loaded, opener
         self.transactions.swap(generation)
+        self._retire(before)
         self._note_refusal(problems)
-        await self.transactions.write(now, partial(_loaded, loaded=loaded, changed=changed, problems=problems))
-        await self.sender.reloaded(now)
+        return await self._told(
+            partial(self._in_force, loaded=loaded, problems=problems), now, problems, generation.digest
+        )
+
+    async def _told(
+        self, decision: Decision[None], now: datetime, problems: tuple[str, ...], digest: str = ""
+    ) -> tuple[str, ...]:
+        """Record what became of a reload, and let what was parked go on; not being able to is a problem too."""
+        try:
+            await self.transactions.write(now, decision)
+            self._recorded = digest or self._recorded
+            await self.sender.reloaded(now)
+        except StorageError as error:
+            return (*problems, f"the reload could not be recorded: {error}")
         return problems
 
     async def health(self) -> Health:
         """Whether alerts can be kept, and what else is wrong."""
+        if not self.intake.healthy:
+            await self._try_a_commit()
         channels = self.transactions.generation().channels
         troubles = [
             *(
@@ -148,6 +173,7 @@ class Bridge:
             *(Trouble("deliveries_parked", name, str(number)) for name, number in self.sender.parked().items()),
             *(Trouble("file_refused", found.file, found.stands_in) for found in self._loaded.refused),
             *(Trouble("config_refused", "", text) for text in self._refused),
+            *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
         ]
         if self._trail is not None and self._trail.restored:
             troubles.append(Trouble("database_restored", self._database.path.name, self._trail.restored))
@@ -171,33 +197,50 @@ class Bridge:
         self._sweeper.stop()
         grace = self.config.server.drain_timeout
         await self.sender.stop(min(grace, timedelta(seconds=15)))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stages.end()
         try:
             now = self._clock.now()
             await self._sweeper.write_refusals(now)
             if self._trail is not None:
                 await self._trail.end(now)
         finally:
+            for task in self._retiring:
+                task.cancel()
+            await asyncio.gather(*self._retiring, return_exceptions=True)
             for client in self._clients:
                 await client.close()
             await self._database.close()
+
+    async def abandon(self) -> None:
+        """The database is lost: answer what is in hand (with 503), and take no more."""
+        self._stopping = True
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_LAST_WORDS):
+                if self.front is not None:
+                    await self.front.stop()
 
     async def _run(self, config: Config) -> None:
         now = self._clock.now()
         facts = {"version": __version__, "config": config.digest}
         self._trail = await Trail.begin(self._database, self._keys, now, facts)
+        # What waits is read first: what the first commits add comes to the sender by itself.
+        waiting, pending = await self.sender.load(), await self._backlog.load()
         problems = tuple(str(found) for found in self._loaded.errors)
         self._note_refusal(problems)
-        await self.transactions.write(now, partial(_loaded, loaded=self._loaded, changed=True, problems=problems))
+        decision = partial(self._in_force, loaded=self._loaded, problems=problems, restored=self._trail.restored)
+        await self.transactions.write(now, decision)
+        self._recorded = config.digest
+        await self.sender.reloaded(now)
         await self._trail.checkpoint(now)
-        waiting, pending = await self.sender.load(), await self._backlog.load()
         self.front = Front(self, config, self._opener, self._clock)
         await self.front.start()
-        self._spawn(self.sender.run(), self._timekeeper.run(), self._backlog.run(), self._sweeper.run())
+        self._stages.start(
+            sender=self.sender.run,
+            timekeeper=self._timekeeper.run,
+            backlog=self._backlog.run,
+            sweeper=self._sweeper.run,
+        )
         _log.info("started", version=__version__, listen=str(config.server.listen), waiting=waiting, pending=pending)
-
-    def _spawn(self, *loops: Coroutine[Any, Any, None]) -> None:
-        self._tasks.extend(asyncio.create_task(loop) for loop in loops)
 
     def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:
         if loaded.config is None:
@@ -205,8 +248,43 @@ class Bridge:
         config = loaded.config
         opener = SecretOpener.of(config, keyring_of(config))
         http = http_of(config)
-        self._clients.append(http)
-        return Builder(*registries_of(loaded), http, self._redactor).build(config, opener), opener
+        generation = Builder(*registries_of(loaded), http, self._redactor).build(config, opener)
+        self._clients.add(http)
+        return generation, opener
+
+    def _retire(self, generation: Generation) -> None:
+        """Close what a generation sent with, once nothing of it can be under way."""
+        longest = max((channel.options.timeout for channel in generation.channels.values()), default=timedelta())
+        client = generation.http
+
+        async def close() -> None:
+            await asyncio.sleep((longest + _RETIRE_AFTER).total_seconds())
+            self._clients.discard(client)
+            await client.close()
+
+        task = asyncio.create_task(close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def _try_a_commit(self) -> None:
+        """After a commit failed: whoever asks whether we are ready may be the one who lets the next request through."""
+        unit = partial(journal.set_fact, name="last_probe", value=self._clock.now().isoformat())
+        try:
+            async with asyncio.timeout(_PROBE):
+                await self._database.write(unit)
+        except (StorageError, TimeoutError):
+            return
+        self.intake.healthy = True
+
+    async def _in_force(self, work: Work, *, loaded: Loaded, problems: tuple[str, ...], restored: str = "") -> None:
+        """A configuration is in force: keep its texts, say so, and say what was refused."""
+        await journal.keep_good_files(work.tx, loaded.texts, work.now)
+        if work.generation.digest != self._recorded:
+            work.record(Kind.CONFIG_LOADED, digest=work.generation.digest)
+        if problems:
+            await _refused(work, text="\n".join(problems))
+        if restored:
+            await outbox.notice(work, f"the database was restored, or is another one: {restored}. It is used as it is.")
 
     def _parse(self, request: Request) -> Webhook:
         source = self.config.sources.get(request.source)
@@ -228,15 +306,6 @@ def _usable(loaded: Loaded, *, strict: bool) -> Config:
     if loaded.config is None or (strict and loaded.errors):
         raise ConfigError("\n".join(str(found) for found in loaded.errors))
     return loaded.config
-
-
-async def _loaded(work: Work, *, loaded: Loaded, changed: bool, problems: tuple[str, ...]) -> None:
-    """A configuration is in force: keep its texts, say so, and say what was refused."""
-    await journal.keep_good_files(work.tx, loaded.texts, work.now)
-    if changed:
-        work.record(Kind.CONFIG_LOADED, digest=work.generation.digest)
-    if problems:
-        await _refused(work, text="\n".join(problems))
 
 
 async def _refused(work: Work, *, text: str) -> None:

@@ -39,12 +39,12 @@ async def serve(path: Path, *, strict: bool = False) -> int:
         failed.append(error)
         stop.set()
 
+    _on_signals(stop, reload)  # before anything else: a SIGHUP during the start must not end it
     bridge = await Bridge.start(path, SystemClock(), strict=strict, fatal=fatal)
     log = bridge.config.log
     configure(
         format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
     )
-    _on_signals(stop, reload)
     watching = [
         asyncio.create_task(_watch(bridge, path, stop, reload)),
         asyncio.create_task(_reload(bridge, stop, reload)),
@@ -52,6 +52,7 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     await stop.wait()
     if failed:
         _log.critical("database_failed", error=str(failed[0]))
+        await bridge.abandon()
         os._exit(1)
     reload.set()
     await bridge.stop()

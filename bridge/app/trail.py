@@ -9,7 +9,15 @@ from datetime import datetime
 import structlog
 
 from bridge.audit.chain import Chain, Head, genesis, new_chain_id
-from bridge.audit.checkpoint import Checkpoints, anchor_line, first_missing, parse_note, publish, published
+from bridge.audit.checkpoint import (
+    CheckpointError,
+    Checkpoints,
+    anchor_line,
+    first_missing,
+    parse_note,
+    publish,
+    published,
+)
 from bridge.domain.audit import Kind, Record
 from bridge.domain.moment import micros
 from bridge.secrets.instance import InstanceKeys
@@ -35,12 +43,16 @@ class Trail:
         """Start a new chain after the last record; `restored` says so if the database is older than its head file."""
         last = await database.read(_last_head)
         note = await database.read(_last_note)
-        trail = cls(database, Chain.start(new_chain_id(), last), Checkpoints(keys, note))
-        trail.restored = await _mismatch(database)
+        checkpoints, damaged = _following(keys, note)
+        trail = cls(database, Chain.start(new_chain_id(), last), checkpoints)
+        trail.restored = await _mismatch(database) or damaged
         database.chain(trail._chain)
+        before, after = database.migrated
 
         async def start(tx: Tx) -> None:
             tx.record(genesis(now, last, facts))
+            if 0 < before < after:
+                tx.record(Record(now, Kind.MIGRATED, detail=f"from schema {before} to {after}"))
             if trail.restored:
                 tx.record(Record(now, Kind.RESTORED, reason="audit_head", detail=trail.restored))
 
@@ -96,14 +108,29 @@ async def _last_note(tx: Tx) -> str | None:
     return None if row is None else str(row[0])
 
 
+def _following(keys: InstanceKeys, note: str | None) -> tuple[Checkpoints, str]:
+    """Checkpoints that go on after the stored one; begun anew, with the reason, if that one is damaged."""
+    try:
+        return Checkpoints(keys, note), ""
+    except CheckpointError as error:
+        return Checkpoints(keys, None), f"the newest checkpoint in the database cannot be read: {error}"
+
+
 async def _mismatch(database: Database) -> str:
-    """Why the database is not the one its head file speaks of, empty if it is."""
+    """Why the database is not the one its head file speaks of, empty if it is.
+
+    Whatever is wrong here must not keep the bridge from taking alerts: it starts, and says so.
+    """
     note = await asyncio.to_thread(published, database.path)
     if note is None:
         return ""
+    try:
+        heads = parse_note(note).heads
+    except CheckpointError as error:
+        return f"{database.path.name}.audit-head cannot be read: {error}"
 
     async def found(tx: Tx) -> dict[int, tuple[str, bytes]]:
-        rows = [await tx.one("audit_hash", head.seq) for head in parse_note(note).heads]
+        rows = [await tx.one("audit_hash", head.seq) for head in heads]
         return {row[0]: (row[1], row[2]) for row in rows if row is not None}
 
     rows = await database.read(found)

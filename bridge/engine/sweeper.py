@@ -1,4 +1,4 @@
-"""Housekeeping, every few seconds: deliveries whose time is over, refusals gathered, gauges, audit checkpoints."""
+"""Housekeeping, every few seconds: deliveries whose time is over, refusals gathered, audit checkpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from bridge.storage import deliveries
 from bridge.storage.transaction import Tx
 
 _EVERY = 2.0
-_PAGE = 200
+_PAGE = 1000
+_GIVE_UP_EVERY = timedelta(seconds=15)
+_FORGOTTEN = timedelta(hours=24)
 _log = structlog.get_logger("bridge.sweeper")
 
 Checkpoint = Callable[[datetime], Awaitable[None]]
@@ -37,6 +39,7 @@ class Sweeper:
         self._metrics = metrics
         self._clock = clock
         self._stop = asyncio.Event()
+        self._gave_up_at: datetime | None = None
 
     async def run(self) -> None:
         """Until `stop`."""
@@ -59,7 +62,6 @@ class Sweeper:
         if self._refusals.due(now):
             await self.write_refusals(now)
         await self._checkpoint(now)
-        await self.measure()
 
     async def write_refusals(self, now: datetime) -> None:
         """Write down what was refused since the last time, if anything."""
@@ -69,26 +71,28 @@ class Sweeper:
 
     async def _give_up(self, now: datetime) -> None:
         """End what waited too long without being tried: behind an open breaker, or parked."""
-        limits: dict[str, timedelta] = {
-            name: configured.options.give_up_after
-            for name, configured in self._transactions.generation().channels.items()
-        }
+        if self._gave_up_at is not None and timedelta() <= now - self._gave_up_at < _GIVE_UP_EVERY:
+            return
+        self._gave_up_at = now
+        channels = self._transactions.generation().channels
+        limits = {name: configured.options.give_up_after for name, configured in channels.items()}
+        shortest = min(limits.values(), default=_FORGOTTEN)
+        waiting = await self._transactions.read(lambda tx: deliveries.too_old(tx, now - shortest, _PAGE))
+        over = [
+            delivery for delivery, channel, created_at in waiting if now - created_at >= limits.get(channel, _FORGOTTEN)
+        ]
 
         async def decision(work: Work) -> None:
-            for channel, limit in limits.items():
-                for delivery in await deliveries.too_old(work.tx, channel, now - limit, _PAGE):
-                    claimed = None if work.is_in_flight(delivery) else await deliveries.claim(work.tx, delivery)
-                    if claimed is not None:
-                        await die(work, claimed, Retryable(FailureReason.GAVE_UP, "its time is over"))
+            for delivery in over:
+                claimed = None if work.is_in_flight(delivery) else await deliveries.claim(work.tx, delivery)
+                if claimed is not None:
+                    await die(work, claimed, Retryable(FailureReason.GAVE_UP, "its time is over"))
 
-        async def any_old(tx: Tx) -> bool:
-            return any([bool(await deliveries.too_old(tx, name, now - limit, 1)) for name, limit in limits.items()])
-
-        if await self._transactions.read(any_old):
+        if over:
             await self._transactions.write(now, decision)
 
     async def measure(self) -> None:
-        """Set the gauges."""
+        """Set the gauges that are counted only when asked for."""
 
         async def counts(tx: Tx) -> tuple[list[tuple[str, str, int]], dict[str, int]]:
             states = {row[0]: int(row[1]) for row in await tx.all("incidents_count")}

@@ -159,8 +159,10 @@ async def live(tx: Tx, after: int, limit: int) -> list[Live]:
     ]
 
 
-async def too_old(tx: Tx, channel: str, created_before: datetime, limit: int) -> list[int]:
-    return [row[0] for row in await tx.all("deliveries_too_old", channel, micros(created_before), limit)]
+async def too_old(tx: Tx, created_before: datetime, limit: int) -> list[tuple[int, str, datetime]]:
+    """(id, channel, created at) of what waits for so long, oldest first."""
+    rows = await tx.all("deliveries_too_old", micros(created_before), limit)
+    return [(row[0], row[1], moment(row[2])) for row in rows]
 
 
 def _stored(row: Row) -> Stored:

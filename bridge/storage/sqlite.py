@@ -147,6 +147,7 @@ class Database:
             pragmas.append("query_only = ON")
         else:
             pragmas += [
+                "page_size = 16384",  # for a new file: a commit costs by the page, and rows of one moment lie together
                 "journal_mode = WAL",
                 "synchronous = FULL",
                 f"journal_size_limit = {_CHECKPOINT_BYTES}",

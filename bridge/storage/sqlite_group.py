@@ -29,19 +29,17 @@ class Group:
         self._path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
 
     def commit(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
-        """Commit what can be committed; the outcome of each unit, in order.
+        """Commit what can be committed; the outcome of each unit that somebody still waits for, in order.
 
         The whole group first, in one go. If a unit fails, again with a savepoint round each, which costs one commit
         more and not one a unit. If even that fails though the storage is sound, one by one.
         """
         try:
-            results = self._whole(jobs, sink)
+            return self._whole(jobs, sink)
         except BaseException as error:  # noqa: BLE001 - a unit may raise anything, and whoever waits must hear of it
             self._roll_back(sink)
             if len(jobs) == 1 or fault_of(error) is not None:
                 return _failed(jobs, error)
-        else:
-            return [(job, result, None) for job, result in zip(jobs, results, strict=True)]
         try:
             return self._apart(jobs, sink)
         except BaseException as error:  # noqa: BLE001 - as above
@@ -50,17 +48,17 @@ class Group:
                 return _failed(jobs, error)
         return [outcome for job in jobs for outcome in self.commit([job], sink)]
 
-    def _whole(self, jobs: list[Job], sink: AuditSink | None) -> list[Any]:
+    def _whole(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
         tx = Tx(self._connection, self._statements)
-        results = [drive(unit, tx) for unit, _future, _committed in jobs]
+        outcomes: list[Outcome] = [(job, drive(job[0], tx), None) for job in jobs if _wanted(job)]
         self._finish(tx, sink)
-        return results
+        return outcomes
 
     def _apart(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
         tx = Tx(self._connection, self._statements)
-        outcomes = [self._one(job, tx) for job in jobs]
+        outcomes = [self._one(job, tx) for job in jobs if _wanted(job)]
         self._finish(tx, sink)
         return outcomes
 
@@ -103,6 +101,11 @@ class Group:
             self._connection.execute("ROLLBACK")
         if sink is not None:
             sink.rollback()
+
+
+def _wanted(job: Job) -> bool:
+    """Whether somebody still waits: the transaction may have had to wait long for a lock."""
+    return not job[1].cancelled()
 
 
 def _failed(jobs: list[Job], error: BaseException) -> list[Outcome]:

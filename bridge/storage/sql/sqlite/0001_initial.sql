@@ -64,8 +64,7 @@ CREATE TABLE incidents (
     firing INTEGER NOT NULL,
     resolved INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX incidents_group ON incidents (source, route, group_hash) WHERE state <> 'resolved';
-CREATE INDEX incidents_state ON incidents (state, opened_at);
+CREATE INDEX incidents_unended ON incidents (group_hash) WHERE state <> 'resolved';
 
 -- An alert's stay in an incident; the columns are copies of its state there.
 CREATE TABLE incident_alerts (
@@ -103,9 +102,8 @@ CREATE TABLE deliveries (
     owner TEXT NOT NULL DEFAULT '',
     lease_until INTEGER
 ) STRICT;
-CREATE INDEX deliveries_live ON deliveries (channel, due_at) WHERE state IN ('pending', 'leased', 'parked');
+CREATE INDEX deliveries_unended ON deliveries (state) WHERE state IN ('pending', 'leased', 'parked');
 CREATE INDEX deliveries_incident ON deliveries (incident, channel);
-CREATE INDEX deliveries_state ON deliveries (state, id);
 
 -- Set by outcomes (sent or unknown), never by plans.
 CREATE TABLE told (
@@ -156,7 +154,6 @@ CREATE TABLE audit (
     hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX audit_incident ON audit (incident) WHERE incident <> '';
-CREATE INDEX audit_delivery ON audit (delivery) WHERE delivery <> '';
 
 CREATE TABLE audit_checkpoints (
     id INTEGER PRIMARY KEY,

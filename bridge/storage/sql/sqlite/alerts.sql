@@ -32,7 +32,7 @@ FROM incidents WHERE id = ?;
 -- name: incident_open_by_group
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
        acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved
-FROM incidents WHERE source = ? AND route = ? AND group_hash = ? AND state <> 'resolved' ORDER BY id LIMIT 1;
+FROM incidents WHERE group_hash = ?3 AND source = ?1 AND route = ?2 AND state <> 'resolved' ORDER BY id LIMIT 1;
 
 -- name: incidents_with_firing
 SELECT incident FROM incident_alerts WHERE alert = ? AND status = 'firing';
@@ -49,7 +49,7 @@ SELECT id, source, route, receiver, group_hash, group_labels, labels, state, ver
 FROM incidents WHERE id < ? AND state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?;
 
 -- name: incidents_count
-SELECT state, count(*) FROM incidents GROUP BY state;
+SELECT state, count(*) FROM incidents WHERE state <> 'resolved' GROUP BY state;
 
 -- name: incident_alert_put
 INSERT INTO incident_alerts (incident, alert, episode, status, added_labels, added_annotations, starts_at, ends_at, starts_text, ends_text)

@@ -33,13 +33,13 @@ UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ?, created_at
 WHERE id = ? AND state IN ('dead', 'parked');
 
 -- name: delivery_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain FROM deliveries WHERE id = ? AND state = 'pending';
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
-SELECT id, incident, channel, due_at, state FROM deliveries WHERE state IN ('pending', 'parked') AND id > ? ORDER BY id LIMIT ?;
+SELECT id, incident, channel, due_at, state FROM deliveries WHERE state IN ('pending', 'leased', 'parked') AND id > ? ORDER BY id LIMIT ?;
 
 -- name: deliveries_too_old
-SELECT id FROM deliveries WHERE channel = ? AND state IN ('pending', 'parked') AND created_at <= ? ORDER BY id LIMIT ?;
+SELECT id, channel, created_at FROM deliveries WHERE state IN ('pending', 'parked') AND created_at <= ? ORDER BY id LIMIT ?;
 
 -- name: delivery_get
 SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries WHERE id = ?;
@@ -49,7 +49,7 @@ SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, cre
 WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?) ORDER BY id DESC LIMIT ?;
 
 -- name: deliveries_count
-SELECT channel, state, count(*) FROM deliveries WHERE state IN ('pending', 'leased', 'parked', 'dead') GROUP BY channel, state;
+SELECT channel, state, count(*) FROM deliveries WHERE state IN ('pending', 'leased', 'parked') GROUP BY channel, state;
 
 -- name: told_put
 INSERT INTO told (incident, channel, alert, episode, status) VALUES (?, ?, ?, ?, ?)
@@ -100,6 +100,3 @@ UPDATE timers SET due_at = ? + paused_for, paused_for = NULL WHERE incident = ? 
 
 -- name: flush_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'flush' LIMIT 1;
-
--- name: steps_of_incident
-SELECT due_at, paused_for, data FROM timers WHERE incident = ? AND kind = 'step' ORDER BY due_at;
