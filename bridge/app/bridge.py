@@ -135,6 +135,7 @@ class Bridge:
             generation, opener = self._build(loaded)
             if self.front is not None:
                 self.front.apply(loaded.config, opener)
+                self.front.incomplete(refused=bool(loaded.refused))
         except BridgeError as error:
             self._note_refusal(problems or (str(error),))
             return await self._told(partial(_refused, text=str(error)), now, problems or (str(error),))
@@ -233,6 +234,7 @@ class Bridge:
         await self.sender.reloaded(now)
         await self._trail.checkpoint(now)
         self.front = Front(self, config, self._opener, self._clock)
+        self.front.incomplete(refused=bool(self._loaded.refused))
         await self.front.start()
         self._stages.start(
             sender=self.sender.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bridge.config.open_secrets import SecretOpener
 from bridge.domain.errors import ConfigError, SecretError
 from bridge.hooks.registry import HookRegistry
 from bridge.net import Egress, HttpClient, client_tls
-from bridge.secrets.keyring import Keyring
+from bridge.secrets.keyring import Keyring, locate
 
 _SQLITE = "sqlite:"
 
@@ -39,8 +40,8 @@ def keyring_of(config: Config) -> Keyring | None:
     Raises:
         SecretError: it is there and cannot be used.
     """
-    path = config.secrets.keyring
-    return Keyring.load(path) if path.exists() else None
+    path = locate(config.secrets.keyring, os.environ)
+    return Keyring.load(path) if path is not None and path.exists() else None
 
 
 def database_path(config: Config) -> Path:

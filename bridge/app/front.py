@@ -79,6 +79,10 @@ class Front:
         if self.observe is not None and self._settings.observe is not None:
             await self.observe.start(self._settings.observe.host, self._settings.observe.port)
 
+    def incomplete(self, *, refused: bool) -> None:
+        """Whether a file was refused, so that sources may be missing."""
+        self._webhooks.incomplete = refused
+
     def apply(self, config: Config, opener: SecretOpener) -> None:
         """Use a new configuration's sources and rules from the next request on. Raises SecretError, changing nothing."""
         access, sources = access_of(config, opener), sources_of(config, opener)

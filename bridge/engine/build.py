@@ -11,11 +11,11 @@ from bridge.channels.api import ChannelOptions
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.model import ChannelEntry, Config
 from bridge.config.open_secrets import SecretOpener, open_channel
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, ConfigError, SecretError
 from bridge.domain.secret import Secret
 from bridge.engine.generation import ConfiguredChannel, Generation, walk
 from bridge.hooks.api import HookContext
-from bridge.hooks.chain import Chain
+from bridge.hooks.chain import Chain, Link
 from bridge.hooks.registry import HookRegistry
 from bridge.net import HttpClient
 from bridge.routing.route import HookCall
@@ -45,7 +45,7 @@ class Builder:
         made: dict[tuple[HookCall, ...], Chain] = {}
         for route in routes.values():
             if route.hooks not in made:
-                made[route.hooks] = self._chain(route.hooks)
+                made[route.hooks] = self._chain(route.hooks, opener)
         return Generation(
             digest=config.digest,
             config=config,
@@ -53,7 +53,7 @@ class Builder:
             routes=routes,
             channels=channels,
             chains={name: made[route.hooks] for name, route in routes.items()},
-            before=self._chain(config.hooks) if config.hooks else None,
+            before=self._chain(config.hooks, opener) if config.hooks else None,
             escalations=config.escalations,
             severities=config.severity,
             templates=Templates(),
@@ -66,19 +66,27 @@ class Builder:
         credential = _credential(entry)
         try:
             options = open_channel(config, name, opener)
-            for secret in secrets_in(options):
-                self._redactor.register(secret)
+            self._register(options)
             directories: Sequence[Path] = config.exec.directories
             channel = self._channels.create(name, options, exec_directories=directories)
         except BridgeError as error:
             return ConfiguredChannel(name, sealed, None, credential, str(error))
         return ConfiguredChannel(name, options, channel, credential)
 
-    def _chain(self, calls: tuple[HookCall, ...]) -> Chain:
-        context = HookContext(http=self._http)
-        return Chain(
-            tuple(self._hooks.create(call.name, self._hooks.parse(call.name, call.options), context) for call in calls)
-        )
+    def _chain(self, calls: tuple[HookCall, ...], opener: SecretOpener) -> Chain:
+        return Chain(tuple(self._hook(call, opener) for call in calls))
+
+    def _hook(self, call: HookCall, opener: SecretOpener) -> Link:
+        try:
+            options = opener.options(self._hooks.parse(call.name, call.options), "hooks", call.name)
+        except SecretError as error:
+            raise ConfigError(f"{call.where}: hook {call.name}: {error}") from error
+        self._register(options)
+        return self._hooks.create(call.name, options, HookContext(http=self._http))
+
+    def _register(self, options: BaseModel) -> None:
+        for secret in secrets_in(options):
+            self._redactor.register(secret)
 
 
 def _credential(entry: ChannelEntry) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import structlog
@@ -41,7 +42,7 @@ class Intake:
         """
         try:
             accepted = await self._keep(webhook, body, digest, now)
-        except StorageError:
+        except (StorageError, asyncio.CancelledError):  # cancelled: the commit took too long for the sender
             self.healthy = False
             raise
         self.healthy = True

@@ -115,8 +115,7 @@ async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: A
         _record(work, Kind.DEAD if closed else Kind.LATE, attempted, error.reason.value, error.detail)
     elif closed:
         work.record(
-            Kind.DEAD, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, attempt=attempts,
-            reason=error.reason.value, detail=error.detail,
+            Kind.DEAD, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason=error.reason.value, detail=error.detail,
         )  # fmt: skip
     fallback = work.generation.fallback_for(claimed.channel)
     if not closed or not fallback:

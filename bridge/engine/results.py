@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from msgspec import Struct
@@ -27,11 +28,15 @@ _log = structlog.get_logger("bridge.results")
 
 
 class Parked(Struct, frozen=True):
-    """A delivery whose channel is missing or cannot be used; `reason` is a FailureReason's value."""
+    """A delivery whose channel is missing or cannot be used; `reason` is a FailureReason's value.
+
+    `announce` marks the first of its channel: the fallback hears of a channel once.
+    """
 
     live: Live
     reason: str
     problem: str
+    announce: bool
 
 
 class BreakerTurned(Struct, frozen=True):
@@ -46,6 +51,12 @@ class BreakerTurned(Struct, frozen=True):
 Item = Attempted | Parked
 
 
+class Done(Protocol):
+    """Called when an outcome is committed; `again` says that it could not be recorded."""
+
+    def __call__(self, live: Live, *, again: bool = False) -> None: ...
+
+
 class Results:
     """Takes what attempts came to, and calls `done` for each once it is committed."""
 
@@ -56,7 +67,7 @@ class Results:
         metrics: Metrics,
         clock: Clock,
         rng: random.Random,
-        done: Callable[[Live], None],
+        done: Done,
     ) -> None:
         self._transactions = transactions
         self._credentials = credentials
@@ -66,6 +77,7 @@ class Results:
         self._done = done
         self._queue: list[Item] = []
         self._turned: list[BreakerTurned] = []
+        self._announced: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
     def attempted(self, attempted: Attempted, credential: str) -> None:
@@ -86,7 +98,12 @@ class Results:
     def park(self, live: Live, problem: str) -> None:
         """A delivery cannot be tried: its channel is missing (no `problem`) or cannot be used."""
         reason = FailureReason.SECRET_UNREADABLE if problem else FailureReason.CHANNEL_MISSING
-        self._add(Parked(live, reason.value, problem))
+        self._add(Parked(live, reason.value, problem, announce=live.channel not in self._announced))
+        self._announced.add(live.channel)
+
+    def usable(self, channel: str) -> None:
+        """A parked channel is back: if it goes again, that is news again."""
+        self._announced.discard(channel)
 
     async def settle(self) -> None:
         """Wait until everything taken so far is committed."""
@@ -114,30 +131,53 @@ class Results:
             for turn in turned:
                 await _turn(work, turn)
 
+        try:
+            await self._insist(decision)
+        except StorageFatal:
+            return  # the process ends; at the next start these count as not tried
+        except Exception:  # noqa: BLE001 - one outcome that cannot be written must not hold up the others
+            if len(batch) > 1:
+                for number, item in enumerate(batch):
+                    await self._commit([item], [] if number else turned)
+                return
+            # Nobody will know that it was tried: it is tried again, and perhaps told twice, rather than stuck.
+            _log.exception("outcome_not_recorded", delivery=batch[0].live.id)
+            self._done(batch[0].live, again=True)
+            return
+        for item in batch:
+            self._done(item.live)
+
+    async def _insist(self, decision: Callable[[Work], Awaitable[None]]) -> None:
+        """Write, as often as it takes: what was told must not be forgotten because the disk is full for a while."""
         wait = 0.05
         while True:
             try:
                 await self._transactions.write(self._clock.now(), decision)
             except StorageFatal:
-                return  # the process ends; at the next start these count as not tried
+                raise
             except StorageError as error:
                 _log.warning("outcome_not_recorded", error=str(error), again_in=wait)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)
             else:
-                break
-        for item in batch:
-            self._done(item.live)
+                return
 
     async def _one(self, work: Work, item: Item) -> None:
         if isinstance(item, Attempted):
             await record(work, item, self._rng)
-        elif await deliveries.park(work.tx, item.live.id, item.reason):
+        elif await deliveries.park(work.tx, item.live.id, item.reason, work.now):
             work.record(
                 Kind.PARKED, incident=item.live.incident, delivery=item.live.id, channel=item.live.channel,
                 reason=item.reason, detail=item.problem,
             )  # fmt: skip
             work.effects.live.append(Live(item.live.id, item.live.incident, item.live.channel, work.now, parked=True))
+            if item.announce:
+                await outbox.notice(work, _parked_text(item), about=item.live.channel)
+
+
+def _parked_text(item: Parked) -> str:
+    why = item.problem or "it is not in the configuration any more"
+    return f"channel {item.live.channel} cannot be used: {why}. Its deliveries are parked until it can."
 
 
 async def _turn(work: Work, turn: BreakerTurned) -> None:

@@ -31,6 +31,7 @@ from bridge.storage.deliveries import Live
 
 _IDLE = timedelta(seconds=1)
 _PAGE = 5000
+_UNRECORDED = timedelta(seconds=30)
 _log = structlog.get_logger("bridge.sender")
 
 
@@ -138,6 +139,7 @@ class Sender:
             configured = channels.get(name)
             if lane.parked and configured is not None and configured.channel is not None:
                 lives = lane.unpark()
+                self._results.usable(name)
                 await self._transactions.write(now, partial(unpark, lives=lives, now=now))
 
     def _begin(self, generation: Generation, live: Live, job: Job | None) -> None:
@@ -158,9 +160,11 @@ class Sender:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _done(self, live: Live) -> None:
+    def _done(self, live: Live, *, again: bool = False) -> None:
         self._in_flight.discard(live.id)
         self._lane(live.channel).done(live)
+        if again:
+            self.add([Live(live.id, live.incident, live.channel, self._clock.now() + _UNRECORDED)])
         self._wake.set()
 
     def _follow(self, effects: Effects) -> None:

@@ -12,6 +12,7 @@ from bridge.domain.clock import Clock
 from bridge.domain.errors import FailureReason, Retryable, StorageError
 from bridge.engine.outcome import die
 from bridge.engine.refusals import Refusals, write
+from bridge.engine.rehoming import rehome
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
@@ -59,6 +60,7 @@ class Sweeper:
 
     async def step(self, now: datetime) -> None:
         await self._give_up(now)
+        await rehome(self._transactions, now)
         if self._refusals.due(now):
             await self.write_refusals(now)
         await self._checkpoint(now)

@@ -51,10 +51,13 @@ class Transactions:
             work = Work(tx, generation, now, in_flight)
             return await decision(work), work.effects
 
-        result, effects = await self._database.write(unit)
-        for follower in self._followers:
-            follower(effects)
+        result, _effects = await self._database.write(unit, self._committed)
         return result
+
+    def _committed(self, done: tuple[object, Effects]) -> None:
+        """Carry the effects out, also where whoever asked has given up waiting."""
+        for follower in self._followers:
+            follower(done[1])
 
     async def read(self, unit: Unit[T]) -> T:
         """Run a unit that only reads, on the last committed state."""

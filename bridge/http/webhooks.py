@@ -92,6 +92,8 @@ class Webhooks:
         self._client_certificates = client_certificates
         self.direct: dict[str, Source] = {}
         """The sources by the exact request target, which spares the router."""
+        self.incomplete = False
+        """Whether a file was refused that may define more sources: then an unknown one is told to try again."""
         self.apply(sources)
 
     def apply(self, sources: Mapping[str, Source]) -> None:
@@ -154,6 +156,8 @@ class Webhooks:
         return web.Response(body=_encode(accepted), headers={**common_headers(), "Content-Type": "application/json"})
 
     async def _accept(self, request: web.BaseRequest, source: Source | None) -> Accepted:
+        if source is None and self.incomplete:
+            raise IngestError(IngestReason.UNAVAILABLE, "a refused file of the configuration may define this source")
         if source is None and not self._decoy:
             raise IngestError(IngestReason.UNKNOWN_SOURCE, "no such source; see `sources:` in the configuration")
         require_json(request)

@@ -138,8 +138,14 @@ async def inherit(tx: Tx, delivery: int, reason: Reason, created_at: datetime, d
     await tx.run("delivery_inherit", reason.value, micros(created_at), micros(due_at), delivery)
 
 
-async def park(tx: Tx, delivery: int, reason: str) -> bool:
-    return await tx.run("delivery_park", reason, delivery) > 0
+async def park(tx: Tx, delivery: int, reason: str, now: datetime) -> bool:
+    """A parked delivery keeps the hour of its parking as its due time."""
+    return await tx.run("delivery_park", reason, micros(now), delivery) > 0
+
+
+async def parked_since(tx: Tx, reason: str, before: datetime, limit: int) -> list[int]:
+    """What was parked for this reason before that hour, oldest first."""
+    return [row[0] for row in await tx.all("deliveries_parked_since", reason, micros(before), limit)]
 
 
 async def unpark(tx: Tx, delivery: int, now: datetime) -> bool:

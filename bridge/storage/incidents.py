@@ -131,7 +131,7 @@ async def add(tx: Tx, incident: Incident) -> None:
 async def save(tx: Tx, incident: Incident) -> None:
     """Keep everything that can change."""
     await tx.run(
-        "incident_set", pack(incident.labels), incident.state, incident.version, incident.severity,
+        "incident_set", incident.receiver, pack(incident.labels), incident.state, incident.version, incident.severity,
         micros(incident.updated_at), maybe_micros(incident.told_at), maybe_micros(incident.acknowledged_at),
         incident.acknowledged_by, maybe_micros(incident.resolved_at), incident.resolved_by, incident.escalation,
         incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved, incident.id,

@@ -246,14 +246,14 @@ async def test_deliveries_to_a_channel_that_is_gone_park_and_come_back_with_it(t
         await bench.accept(firing())
         bench.transactions.swap(bench.configure(without, tmp_path))
         await bench.settle()
-        assert bench.told() == []
+        assert bench.told() == ["pager notice"]
         assert bench.sender.parked() == {"people": 1}
 
         bench.transactions.swap(before)
         await bench.sender.reloaded(bench.clock.now())
         await bench.settle()
 
-        assert bench.told() == ["people opened"]
+        assert bench.told() == ["pager notice", "people opened"]
         assert len(await bench.audit("parked")) == len(await bench.audit("unparked")) == 1
 
 
@@ -276,3 +276,30 @@ async def test_send_resolved_false_and_send_on_are_obeyed_and_recorded(tmp_path:
 
         assert bench.told() == ["people opened"]
         assert [reason for _k, reason, _c in await bench.audit("suppressed")] == ["send_on", "send_on"]
+
+
+async def test_what_is_parked_too_long_goes_to_the_routes_present_receiver_with_the_whole_state(tmp_path: Path) -> None:
+    from bridge.engine.rehoming import rehome
+
+    without = TWO.replace("  people: {type: console, give_up_after: 1h, max_in_flight: 2}\n", "").replace(
+        "receiver: people", "receiver: pager"
+    )
+    async with engine(tmp_path, TWO) as bench:
+        await bench.accept(firing(instance="a"), firing(instance="b"))
+        bench.transactions.swap(bench.configure(without, tmp_path))
+        await bench.settle()
+        assert bench.told() == ["pager notice"]  # the fallback hears of the channel, once
+
+        bench.clock.turn(minutes=4, seconds=59)
+        await rehome(bench.transactions, bench.clock.now())
+        await bench.settle()
+        assert bench.told() == ["pager notice"]
+
+        bench.clock.turn(seconds=1)
+        await rehome(bench.transactions, bench.clock.now())
+        await bench.settle()
+        await bench.post(resolved(instance="a", end=bench.clock.now()), resolved(instance="b", end=bench.clock.now()))
+
+        assert bench.told() == ["pager notice", "pager opened", "pager resolved"]
+        assert len(bench.sent[1].alerts) == 2
+        assert [reason for _k, reason, _c in await bench.audit("superseded")] == ["rerouted"]

@@ -20,7 +20,7 @@ INSERT INTO incidents (id, source, route, receiver, group_hash, group_labels, la
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: incident_set
-UPDATE incidents SET labels = ?, state = ?, version = ?, severity = ?, updated_at = ?, told_at = ?, acknowledged_at = ?, acknowledged_by = ?,
+UPDATE incidents SET receiver = ?, labels = ?, state = ?, version = ?, severity = ?, updated_at = ?, told_at = ?, acknowledged_at = ?, acknowledged_by = ?,
                      resolved_at = ?, resolved_by = ?, escalation = ?, external_url = ?, group_key = ?, truncated = ?, firing = ?, resolved = ?
 WHERE id = ?;
 

@@ -23,7 +23,10 @@ UPDATE deliveries SET due_at = ?, attempts = ?, counted = ?, plain = ?, last_err
 UPDATE deliveries SET reason = ?, created_at = min(created_at, ?), due_at = max(due_at, ?) WHERE id = ? AND state = 'pending';
 
 -- name: delivery_park
-UPDATE deliveries SET state = 'parked', end_reason = ? WHERE id = ? AND state = 'pending';
+UPDATE deliveries SET state = 'parked', end_reason = ?, due_at = ? WHERE id = ? AND state = 'pending';
+
+-- name: deliveries_parked_since
+SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <= ? ORDER BY id LIMIT ?;
 
 -- name: delivery_unpark
 UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ? WHERE id = ? AND state = 'parked';
