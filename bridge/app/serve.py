@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     configure(
         format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
     )
+    _collect_seldom()
     watching = [
         asyncio.create_task(_watch(bridge, path, stop, reload)),
         asyncio.create_task(_reload(bridge, stop, reload)),
@@ -58,6 +60,16 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     await bridge.stop()
     await asyncio.gather(*watching, return_exceptions=True)
     return 0
+
+
+def _collect_seldom() -> None:
+    """A request leaves no cycles behind, and looking for them at Python's default pace costs a fifth of the time.
+
+    What is alive now stays alive, so it is not looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _on_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
