@@ -18,6 +18,7 @@ from bridge.engine import outbox
 from bridge.engine.generation import Generation
 from bridge.engine.planner import Planner, notification_of_alert
 from bridge.engine.transactions import Transactions
+from bridge.engine.turns import Turns
 from bridge.engine.work import Work
 from bridge.hooks.api import Verdict
 from bridge.observe.metrics import Metrics
@@ -43,8 +44,7 @@ class Backlog:
         self._metrics = metrics
         self._clock = clock
         self._pending = 0
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._turns = Turns("backlog")
 
     async def load(self) -> int:
         """Count what an earlier start left."""
@@ -61,27 +61,17 @@ class Backlog:
         """A request was kept for later."""
         self._pending += 1
         self._metrics.journal_pending.set(self._pending)
-        self._wake.set()
+        self._turns.wake()
 
     async def run(self) -> None:
         """Until `stop`."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                worked = await self.step()
-            except StorageError as error:
-                _log.warning("planning_failed", error=str(error))
-                worked = 0
-            if not worked and not self._wake.is_set():
-                try:
-                    async with asyncio.timeout(_IDLE.total_seconds()):
-                        await self._wake.wait()
-                except TimeoutError:
-                    continue
+        await self._turns.run(self._turn)
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._turns.stop()
+
+    async def _turn(self) -> float:
+        return 0.0 if await self.step() else _IDLE.total_seconds()
 
     async def step(self) -> int:
         """Plan one page of what is pending; gives how many requests."""

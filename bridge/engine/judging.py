@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from bridge.domain.audit import Kind
 from bridge.domain.errors import StorageError
+from bridge.engine import outbox
 from bridge.engine.conclude import apply, flush_data, notification_of
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
@@ -55,3 +58,16 @@ async def judge(transactions: Transactions, timer: Timer, now: datetime, limit: 
         await transactions.write(now, decision)
     except StorageError as error:
         _log.warning("judgement_not_recorded", incident=timer.incident, error=str(error))
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with this one must not stop the others
+        _log.exception("timer_put_aside", timer=timer.id, incident=timer.incident)
+        await transactions.write(now, partial(put_aside, timer=timer, error=error))
+
+
+async def put_aside(work: Work, *, timer: Timer, error: Exception) -> None:
+    """A timer that cannot be taken is deleted, audited and announced, so that the others go on."""
+    if not await timers.delete(work.tx, timer.id):
+        return
+    why = f"a {timer.kind} timer cannot be taken: {type(error).__name__}"
+    work.record(Kind.SKIPPED, incident=timer.incident, reason="poisoned", detail=why)
+    await outbox.notice(work, f"{why} (incident {timer.incident or 'none'}); see the log for the error.")

@@ -24,6 +24,7 @@ from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.lane import Lane
 from bridge.engine.results import Results, unpark
 from bridge.engine.transactions import Transactions
+from bridge.engine.turns import Turns
 from bridge.engine.work import Effects
 from bridge.observe.metrics import Metrics
 from bridge.storage import deliveries
@@ -48,8 +49,7 @@ class Sender:
         self._lanes: dict[str, Lane] = {}
         self._in_flight: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._turns = Turns("sender")
         self._results = Results(transactions, self.credentials, metrics, clock, rng, self._done)
         transactions.in_flight = self._in_flight
         transactions.follow(self._follow)
@@ -69,7 +69,7 @@ class Sender:
         """Deliveries that are committed and wait."""
         for live in lives:
             self._lane(live.channel).add(live)
-            self._wake.set()
+            self._turns.wake()
 
     def waiting(self) -> dict[str, int]:
         """How many wait, by channel."""
@@ -80,31 +80,21 @@ class Sender:
 
     async def run(self) -> None:
         """Until `stop`: one turn after the other, sleeping until something is due or added."""
-        while not self._stopping:
-            self._wake.clear()
-            now = self._clock.now()
-            try:
-                await self.step(now)
-            except StorageError as error:
-                _log.warning("claim_failed", error=str(error))
-                await asyncio.sleep(0.1)
-            wait = (self._next(now) - now).total_seconds()
-            if wait > 0 and not self._wake.is_set():
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                except TimeoutError:
-                    continue
+        await self._turns.run(self._turn)
+
+    async def _turn(self) -> float:
+        now = self._clock.now()
+        await self.step(now)
+        return (self._next(now) - now).total_seconds()
 
     async def step(self, now: datetime) -> int:
         """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
         taken = [live for name, lane in self._lanes.items() for live in self._take(name, lane, now)]
         if not taken:
             return 0
-        ids = [live.id for live in taken]
-        self._in_flight.update(ids)
+        self._in_flight.update(live.id for live in taken)
         try:
-            jobs = await self._transactions.write(now, lambda work: claim(work, ids))
+            jobs = await self._claim(taken, now)
         except BaseException:
             for live in taken:
                 self._done(live)
@@ -115,6 +105,19 @@ class Sender:
             self._begin(generation, live, job)
         return len(taken)
 
+    async def _claim(self, taken: list[Live], now: datetime) -> list[Job | None]:
+        """Together, and if that fails one by one, so that a delivery nobody can read stops no other."""
+        try:
+            return await self._transactions.write(now, lambda work: claim(work, [live.id for live in taken]))
+        except StorageError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one of them
+            if len(taken) > 1:
+                return [job for live in taken for job in await self._claim([live], now)]
+            _log.exception("claim_failed", delivery=taken[0].id, again_in=_UNRECORDED.total_seconds())
+            self.add([Live(taken[0].id, taken[0].incident, taken[0].channel, now + _UNRECORDED)])
+            return [None]
+
     async def idle(self) -> None:
         """Wait until nothing is in flight and every outcome is committed."""
         while self._tasks:
@@ -124,8 +127,7 @@ class Sender:
 
     async def stop(self, grace: timedelta) -> None:
         """Claim no more, let what is in flight end within the grace, cut off the rest, and record it all."""
-        self._stopping = True
-        self._wake.set()
+        self._turns.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace.total_seconds())
         for task in self._tasks:
@@ -165,7 +167,7 @@ class Sender:
         self._lane(live.channel).done(live)
         if again:
             self.add([Live(live.id, live.incident, live.channel, self._clock.now() + _UNRECORDED)])
-        self._wake.set()
+        self._turns.wake()
 
     def _follow(self, effects: Effects) -> None:
         self.add(effects.live)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-import structlog
-
 from bridge.domain.clock import Clock
-from bridge.domain.errors import FailureReason, Retryable, StorageError
+from bridge.domain.errors import FailureReason, Retryable
 from bridge.engine.outcome import die
 from bridge.engine.refusals import Refusals, write
 from bridge.engine.rehoming import rehome
 from bridge.engine.transactions import Transactions
+from bridge.engine.turns import Turns
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
 from bridge.storage import deliveries
@@ -23,7 +21,6 @@ _EVERY = 2.0
 _PAGE = 1000
 _GIVE_UP_EVERY = timedelta(seconds=15)
 _FORGOTTEN = timedelta(hours=24)
-_log = structlog.get_logger("bridge.sweeper")
 
 Checkpoint = Callable[[datetime], Awaitable[None]]
 
@@ -39,24 +36,19 @@ class Sweeper:
         self._checkpoint = checkpoint
         self._metrics = metrics
         self._clock = clock
-        self._stop = asyncio.Event()
+        self._turns = Turns("sweeper")
         self._gave_up_at: datetime | None = None
 
     async def run(self) -> None:
         """Until `stop`."""
-        while not self._stop.is_set():
-            try:
-                await self.step(self._clock.now())
-            except StorageError as error:
-                _log.warning("sweep_failed", error=str(error))
-            try:
-                async with asyncio.timeout(_EVERY):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._turns.run(self._turn)
 
     def stop(self) -> None:
-        self._stop.set()
+        self._turns.stop()
+
+    async def _turn(self) -> float:
+        await self.step(self._clock.now())
+        return _EVERY
 
     async def step(self, now: datetime) -> None:
         await self._give_up(now)

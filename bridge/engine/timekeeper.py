@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
 from bridge.engine.escalator import take_step
-from bridge.engine.judging import judge
+from bridge.engine.judging import judge, put_aside
 from bridge.engine.late import replay
 from bridge.engine.transactions import Transactions
+from bridge.engine.turns import Turns
 from bridge.engine.work import Effects, Work
 from bridge.observe.metrics import Metrics
 from bridge.storage import timers
@@ -24,6 +26,7 @@ from bridge.storage.timers import Timer
 _PAGE = 200
 _IDLE = timedelta(seconds=1)
 _AT_ONCE = 64
+_LEAST = 0.005
 _log = structlog.get_logger("bridge.timekeeper")
 
 
@@ -34,48 +37,51 @@ class Timekeeper:
         self._transactions = transactions
         self._metrics = metrics
         self._clock = clock
-        self._wake = asyncio.Event()
         self._next: datetime | None = None
-        self._stopping = False
+        self._turns = Turns("timekeeper")
         transactions.follow(self._follow)
 
     async def run(self) -> None:
         """Until `stop`."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                await self.step(self._clock.now())
-                self._next = await self._transactions.read(timers.next_due)
-            except StorageError as error:
-                _log.warning("timers_failed", error=str(error))
-            wait = _IDLE.total_seconds()
-            if self._next is not None:
-                wait = min(wait, (self._next - self._clock.now()).total_seconds())
-            if wait > 0 and not self._wake.is_set():
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                except TimeoutError:
-                    continue
+        await self._turns.run(self._turn)
 
     def stop(self) -> None:
-        self._stopping = True
-        self._wake.set()
+        self._turns.stop()
 
     async def step(self, now: datetime) -> int:
         """Do what is due at `now`; gives how many timers."""
-        total = 0
-        while True:
-            due = await self._transactions.read(lambda tx: timers.due(tx, now, _PAGE))
-            if not due:
-                return total
-            total += len(due)
-            plain = [timer for timer in due if timer.kind != "flush"]
-            if plain:
-                await self._take(plain, now)
-            judgements = [timer for timer in due if timer.kind == "flush"]
-            limit = asyncio.Semaphore(_AT_ONCE)
-            await asyncio.gather(*(judge(self._transactions, timer, now, limit) for timer in judgements))
+        due = await self._transactions.read(lambda tx: timers.due(tx, now, _PAGE))
+        plain = [timer for timer in due if timer.kind != "flush"]
+        if plain:
+            await self._take_all(plain, now)
+        judgements = [timer for timer in due if timer.kind == "flush"]
+        limit = asyncio.Semaphore(_AT_ONCE)
+        await asyncio.gather(*(judge(self._transactions, timer, now, limit) for timer in judgements))
+        return len(due)
+
+    async def _turn(self) -> float:
+        done = await self.step(self._clock.now())
+        self._next = await self._transactions.read(timers.next_due)
+        if done:
+            return 0.0
+        wait = _IDLE.total_seconds()
+        if self._next is not None:
+            wait = min(wait, (self._next - self._clock.now()).total_seconds())
+        return max(wait, _LEAST)
+
+    async def _take_all(self, due: list[Timer], now: datetime) -> None:
+        """Together, and if that fails one by one, so that a timer nobody can take stops no other."""
+        try:
+            await self._take(due, now)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one of them
+            if len(due) > 1:
+                for timer in due:
+                    await self._take_all([timer], now)
+                return
+            _log.exception("timer_put_aside", timer=due[0].id, kind=due[0].kind)
+            await self._transactions.write(now, partial(put_aside, timer=due[0], error=error))
 
     async def _take(self, due: list[Timer], now: datetime) -> None:
         async def decision(work: Work) -> list[float]:
@@ -95,4 +101,4 @@ class Timekeeper:
 
     def _follow(self, effects: Effects) -> None:
         if effects.timer_at is not None and (self._next is None or effects.timer_at < self._next):
-            self._wake.set()
+            self._turns.wake()
