@@ -7,38 +7,59 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-_AFTER_A_FAILURE = 0.5
+from bridge.domain.errors import StorageError, StorageFatal
+
+PAUSE = 0.5
 _log = structlog.get_logger("bridge.turns")
 
 
 class Turns:
-    """`run` until `stop`. A turn gives the seconds until the next one is due; `wake` makes it come at once."""
+    """`run` until `stop`. A turn gives the seconds until the next one is due; `wake` makes it come at once.
 
-    def __init__(self, name: str) -> None:
+    After a turn that raised the next one comes `pause` seconds later, whoever wakes: what fails must not spin.
+    """
+
+    def __init__(self, name: str, pause: float = PAUSE) -> None:
         self._name = name
+        self._pause = pause
         self._woken = asyncio.Event()
-        self.stopping = False
+        self._stopped = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopped.is_set()
 
     def wake(self) -> None:
         self._woken.set()
 
     def stop(self) -> None:
         """No turn begins after the present one."""
-        self.stopping = True
+        self._stopped.set()
         self._woken.set()
 
     async def run(self, turn: Callable[[], Awaitable[float]]) -> None:
-        """A turn that raises is logged, and followed by the next one after half a second."""
+        """Ends by itself only where the database can no longer be trusted: then the process is ending."""
         while not self.stopping:
             self._woken.clear()
             try:
                 wait = await turn()
+            except StorageFatal:
+                return
+            except StorageError as error:
+                _log.warning("turn_failed", loop=self._name, error=str(error))
+                await _until(self._stopped, self._pause)
+                continue
             except Exception as error:  # noqa: BLE001 - a stage that stops in silence is the worst failure there is
                 _log.exception("turn_failed", loop=self._name, error=str(error))
-                wait = _AFTER_A_FAILURE
+                await _until(self._stopped, self._pause)
+                continue
             if wait > 0 and not self._woken.is_set():
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
+                await _until(self._woken, wait)
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+from bridge.domain.errors import StorageBusy, StorageFatal
 from bridge.engine.turns import Turns
 from bridge.storage import timers
 from bridge.storage.transaction import Tx
@@ -43,13 +44,12 @@ async def test_a_delivery_that_cannot_be_read_stops_no_other(tmp_path: Path) -> 
 
 
 async def test_a_loop_outlives_whatever_a_turn_raises() -> None:
-    turns = Turns("test")
+    turns = Turns("test", pause=0.01)
     done: list[int] = []
 
     async def turn() -> float:
         done.append(1)
         if len(done) == 1:
-            turns.wake()  # so that the pause after the failure is not waited for
             raise KeyError("boom")
         turns.stop()
         return 0.0
@@ -58,3 +58,30 @@ async def test_a_loop_outlives_whatever_a_turn_raises() -> None:
         await turns.run(turn)
 
     assert len(done) == 2
+
+
+async def test_what_fails_at_once_does_not_spin_even_if_it_is_woken() -> None:
+    turns = Turns("test", pause=0.05)
+    done: list[int] = []
+
+    async def turn() -> float:
+        done.append(1)
+        turns.wake()
+        raise StorageBusy("not now")
+
+    running = asyncio.create_task(turns.run(turn))
+    await asyncio.sleep(0.12)
+    turns.stop()
+    await running
+
+    assert 1 <= len(done) <= 4
+
+
+async def test_a_loop_ends_when_the_database_can_no_longer_be_trusted() -> None:
+    turns = Turns("test")
+
+    async def turn() -> float:
+        raise StorageFatal("gone")
+
+    async with asyncio.timeout(5):
+        await turns.run(turn)
