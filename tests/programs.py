@@ -33,6 +33,12 @@ def _has_kustomize_5(kubectl: str) -> bool:
     return found is not None and int(found[1]) >= 5
 
 
+def _traces(strace: str) -> bool:
+    """A container may forbid it, and an unpacked strace may lack a library."""
+    ran = subprocess.run([strace, "-f", "-o", os.devnull, "true"], capture_output=True, timeout=60, check=False)
+    return ran.returncode == 0
+
+
 @dataclass(frozen=True)
 class Need:
     """What one marked suite needs: its marker, the programs, the Debian package they are in, and what makes one fit."""
@@ -57,6 +63,7 @@ class Need:
 NEEDS = (
     Need("alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", ""),
     Need("kubectl", ("kubectl",), "kubernetes-client", " >= 1.27", _has_kustomize_5),
+    Need("strace", ("strace",), "strace", ", allowed to trace", _traces),
 )
 
 

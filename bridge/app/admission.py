@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener, open_access, open_source
 from bridge.config.senders import SourceAuth
+from bridge.domain.errors import SecretError
 from bridge.domain.secret import Secret
 from bridge.http.access import Access, all_roles, is_loopback, token
 from bridge.http.webhooks import Source
@@ -21,12 +22,15 @@ def access_of(config: Config, opener: SecretOpener) -> Access:
 
 
 def sources_of(config: Config, opener: SecretOpener) -> dict[str, Source]:
-    """The senders by name. Raises SecretError if a proof cannot be opened."""
+    """The senders by name. One whose proof cannot be opened is closed: its senders are told to try again."""
     return {name: _source(config, name, opener) for name in config.sources}
 
 
 def _source(config: Config, name: str, opener: SecretOpener) -> Source:
-    settings = open_source(config, name, opener)
+    try:
+        settings = open_source(config, name, opener)
+    except SecretError as error:
+        return Source(name, config.sources[name].type, closed=str(error))
     return Source(name, settings.type, _ways(settings.auth) if settings.auth else ())
 
 

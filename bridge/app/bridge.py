@@ -48,8 +48,10 @@ from bridge.storage.journal import Request
 from bridge.storage.sqlite import Database
 
 _log = structlog.get_logger("bridge")
+_GRACE = timedelta(seconds=15)
 _LAST_WORDS = 2.0
 _PROBE = 1.0
+_PROBE_SIZE = 2**16
 _RETIRE_AFTER = timedelta(seconds=60)
 
 
@@ -137,15 +139,17 @@ class Bridge:
                 self.front.apply(loaded.config, opener)
                 self.front.incomplete(refused=bool(loaded.refused))
         except BridgeError as error:
-            self._note_refusal(problems or (str(error),))
-            return await self._told(partial(_refused, text=str(error)), now, problems or (str(error),))
+            problems = problems or (str(error),)
+            if problems == self._refused:  # a signal and a changed file tell of the same edit
+                return problems
+            self._note_refusal(problems)
+            return await self._told(partial(_refused, text=str(error)), now, problems)
+        news = problems if problems != self._refused else ()
         self._loaded, self._opener = loaded, opener
         self.transactions.swap(generation)
         self._retire(before)
         self._note_refusal(problems)
-        return await self._told(
-            partial(self._in_force, loaded=loaded, problems=problems), now, problems, generation.digest
-        )
+        return await self._told(partial(self._in_force, loaded=loaded, problems=news), now, problems, generation.digest)
 
     async def _told(
         self, decision: Decision[None], now: datetime, problems: tuple[str, ...], digest: str = ""
@@ -174,6 +178,10 @@ class Bridge:
             *(Trouble("deliveries_parked", name, str(number)) for name, number in self.sender.parked().items()),
             *(Trouble("file_refused", found.file, found.stands_in) for found in self._loaded.refused),
             *(Trouble("config_refused", "", text) for text in self._refused),
+            *(
+                Trouble("source_closed", name, text)
+                for name, text in (self.front.closed_sources if self.front else {}).items()
+            ),
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
         ]
         if self._trail is not None and self._trail.restored:
@@ -196,9 +204,10 @@ class Bridge:
         self._backlog.stop()
         self._timekeeper.stop()
         self._sweeper.stop()
-        grace = self.config.server.drain_timeout
-        await self.sender.stop(min(grace, timedelta(seconds=15)))
+        grace = min(self.config.server.drain_timeout, _GRACE)
+        await self.sender.stop(grace)
         await self._stages.end()
+        await self.sender.stop(grace)  # a claim that was under way may have begun more attempts
         try:
             now = self._clock.now()
             await self._sweeper.write_refusals(now)
@@ -270,7 +279,8 @@ class Bridge:
 
     async def _try_a_commit(self) -> None:
         """After a commit failed: whoever asks whether we are ready may be the one who lets the next request through."""
-        unit = partial(journal.set_fact, name="last_probe", value=self._clock.now().isoformat())
+        text = self._clock.now().isoformat().ljust(_PROBE_SIZE)  # as large as requests may well be
+        unit = partial(journal.set_fact, name="last_probe", value=text)
         try:
             async with asyncio.timeout(_PROBE):
                 await self._database.write(unit)
@@ -302,6 +312,9 @@ class Bridge:
         self.metrics.set_config(self._loaded.texts)
         for text in problems:
             _log.error("configuration", problem=text)
+        for found in self._loaded.problems:
+            if found.severity == "warning":
+                _log.warning("configuration", problem=str(found))
 
 
 def _usable(loaded: Loaded, *, strict: bool) -> Config:
@@ -312,4 +325,6 @@ def _usable(loaded: Loaded, *, strict: bool) -> Config:
 
 async def _refused(work: Work, *, text: str) -> None:
     work.record(Kind.CONFIG_REFUSED, detail=text[:4000])
-    await outbox.notice(work, f"the configuration has errors, and what was good before stays in force:\n{text[:3000]}")
+    await outbox.notice(
+        work, f"the configuration has errors; what is in force instead stands in /-/ready:\n{text[:3000]}"
+    )

@@ -15,7 +15,8 @@ from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
 from bridge.config.server import ServerSettings
 from bridge.domain.clock import Clock
-from bridge.http.access import Access
+from bridge.domain.errors import ConfigError
+from bridge.http.access import Access, is_loopback
 from bridge.http.application import main_application, observe_application
 from bridge.http.body import BodyReader
 from bridge.http.gate import Gate
@@ -79,17 +80,33 @@ class Front:
         if self.observe is not None and self._settings.observe is not None:
             await self.observe.start(self._settings.observe.host, self._settings.observe.port)
 
+    @property
+    def closed_sources(self) -> dict[str, str]:
+        """The sources whose proof cannot be opened, with the reason."""
+        return self._webhooks.closed
+
     def incomplete(self, *, refused: bool) -> None:
         """Whether a file was refused, so that sources may be missing."""
         self._webhooks.incomplete = refused
 
     def apply(self, config: Config, opener: SecretOpener) -> None:
-        """Use a new configuration's sources and rules from the next request on. Raises SecretError, changing nothing."""
+        """Use a new configuration's sources and rules from the next request on. Raises SecretError or ConfigError, changing nothing."""
+        self._require_safe(config)
         access, sources = access_of(config, opener), sources_of(config, opener)
         self._gate.access = access
         self._webhooks.apply(sources)
         if config.server != self._settings:
             _log.warning("server_settings_need_a_restart")
+
+    def _require_safe(self, config: Config) -> None:
+        """A listener that others reach stays open until a restart, whatever the new configuration says of its address."""
+        outside = not is_loopback(self._settings.listen.host)
+        open_doors = config.access is None or any(source.auth is None for source in config.sources.values())
+        if outside and is_loopback(config.server.listen.host) and open_doors:
+            raise ConfigError(
+                f"server.listen changes only at a restart: the bridge still listens on {self._settings.listen}, where this "
+                "configuration would let everybody in. Restart it, or keep `access:` and the sources' `auth`."
+            )
 
     async def stop(self) -> None:
         """Take no new requests, answer those in hand."""

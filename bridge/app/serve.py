@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from bridge.app.bridge import Bridge
-from bridge.config.watch import changes
+from bridge.config.watch import changes, fingerprint
 from bridge.domain.clock import SystemClock
 from bridge.domain.errors import BridgeError
 from bridge.observe.logs import configure
@@ -41,6 +41,7 @@ async def serve(path: Path, *, strict: bool = False) -> int:
         stop.set()
 
     _on_signals(stop, reload)  # before anything else: a SIGHUP during the start must not end it
+    since = await asyncio.to_thread(fingerprint, path)  # an edit made during the start is an edit too
     bridge = await Bridge.start(path, SystemClock(), strict=strict, fatal=fatal)
     log = bridge.config.log
     configure(
@@ -48,7 +49,7 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     )
     _collect_seldom()
     watching = [
-        asyncio.create_task(_watch(bridge, path, stop, reload)),
+        asyncio.create_task(_watch(bridge, path, since, stop, reload)),
         asyncio.create_task(_reload(bridge, stop, reload)),
     ]
     await stop.wait()
@@ -86,8 +87,8 @@ def _on_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload.set)
 
 
-async def _watch(bridge: Bridge, path: Path, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    async for _change in changes(path, stop, extra=[bridge.config.secrets.keyring]):
+async def _watch(bridge: Bridge, path: Path, since: str, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    async for _change in changes(path, stop, extra=[bridge.config.secrets.keyring], since=since):
         reload.set()
 
 

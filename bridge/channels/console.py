@@ -55,12 +55,13 @@ def block(message: Message, channel: str, *, plain: bool = False) -> str:
     lines += [f"  {line}".rstrip() for line in visible(message.text).split("\n")]
     if not plain:
         lines += [f"  {line}" for line in _facts(message)]
-    if message.note:
-        lines.append(f"  note: {_inline(message.note)}")
+    lines += [f"  note: {_inline(line)}" for line in visible(message.note).split("\n") if line.strip()]
     return "\n".join(lines) + "\n"
 
 
 def _facts(message: Message) -> Iterator[str]:
+    if not message.incident:  # a notice is about the bridge itself
+        return
     yield f"incident {message.incident} since {message.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     yield f"receiver {_inline(message.receiver)}, route {_inline(message.route)}, source {_inline(message.source)}"
     if message.acknowledged_by:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from bridge.domain.errors import FailureReason, Retryable
-from bridge.net import Egress, HttpClient
+from bridge.net import HttpClient
 from bridge.net.egress import EgressDenied
 
 
@@ -23,7 +23,7 @@ async def open_socket(http: HttpClient, host: str, port: int) -> socket.socket:
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Retryable(FailureReason.DNS, f"the name of {host}:{port} was not resolved") from error
-    make = _egress(http).socket_factory()
+    make = http.egress.socket_factory()
     failure: OSError = OSError("no address")
     for address in addresses:
         try:
@@ -47,8 +47,3 @@ def _failure(error: OSError, where: str) -> Retryable:
     if isinstance(error, EgressDenied):
         return Retryable(FailureReason.EGRESS_DENIED, f"not connecting to {where}: {error.strerror}")
     return Retryable(FailureReason.NETWORK, f"connecting to {where}: {error.strerror or 'failed'}")
-
-
-def _egress(http: HttpClient) -> Egress:
-    """The rules the client was made with: one set for mail and HTTP."""
-    return http._egress  # noqa: SLF001 - the client has no public name for them

@@ -20,7 +20,9 @@ from bridge.audit.export import Exported, export
 from bridge.audit.findings import Report
 from bridge.audit.pins import Trust
 from bridge.audit.verify import Progress, verify
+from bridge.cli.choices import chosen
 from bridge.config.documents import find_files
+from bridge.domain.audit import Kind
 from bridge.domain.duration import parse_duration
 from bridge.domain.errors import BridgeError, SecretError
 from bridge.domain.moment import micros
@@ -30,7 +32,9 @@ from bridge.secrets.public_keys import PublicKeys
 from bridge.secrets.settings import LightSettings, light_settings
 from bridge.storage.audit_log import Filter
 
-app = typer.Typer(help="The audit log, straight from the database.", no_args_is_help=True)
+app = typer.Typer(
+    help="The audit log, straight from the database.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _DOES_NOT_HOLD = 1
 _WRONG_USAGE = 2
@@ -69,7 +73,7 @@ def list_records(
     as_json: AsJson = False,
 ) -> None:
     """Print records for people, oldest first."""
-    wanted = Filter(_since(since), tuple(kind or ()), incident, delivery, limit)
+    wanted = Filter(_since(since), chosen("--kind", kind, Kind), incident, delivery, limit)
     _print(config, database, wanted, as_json=as_json)
 
 
@@ -86,7 +90,7 @@ def export_records(
     as_json: AsJson = True,  # noqa: ARG001 - accepted everywhere; the export is JSON anyway
 ) -> None:
     """Write records as JSON, one object a line, oldest first."""
-    wanted = Filter(_since(since), tuple(kind or ()), incident, delivery, limit)
+    wanted = Filter(_since(since), chosen("--kind", kind, Kind), incident, delivery, limit)
     _print(config, database, wanted, as_json=True)
 
 

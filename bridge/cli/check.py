@@ -49,12 +49,12 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Validate the configuration: every problem as `file:line:column: message`. Exit 1 if there is an error, 3 if it cannot be read."""
+    """Validate the configuration. Every problem comes as `file:line:column: message`; exit 1 if there is an error, 3 if it cannot be read."""
     if path is not None and config is not None and path != config:
         typer.echo("give the configuration once: as an argument or with --config", err=True)
         raise typer.Exit(_WRONG_USAGE)
     loaded = load(path or config or DEFAULT, ChannelRegistry.load(), HookRegistry.load())
-    problems = _insist(loaded) if secrets else loaded.problems
+    problems = _insist(loaded) if secrets else _with_the_keyring_missed(loaded)
     failed = loaded.config is None or any(found.severity == "error" for found in problems)
     _print(loaded, problems, valid=not failed, as_json=as_json)
     if loaded.unreadable:
@@ -72,6 +72,24 @@ def _print(loaded: Loaded, problems: tuple[Problem, ...], *, valid: bool, as_jso
         typer.echo(str(found))
     if valid:
         typer.echo("the configuration is valid")
+
+
+def _with_the_keyring_missed(loaded: Loaded) -> tuple[Problem, ...]:
+    """The problems, and a warning at the first sealed text if the keyring that opens it is not here."""
+    first = next((use.mark for use in loaded.secrets if use.form is Form.SEALED), None)
+    if loaded.config is None or first is None:
+        return loaded.problems
+    try:
+        path = locate(loaded.config.secrets.keyring, os.environ)
+    except SecretError as error:
+        missed = str(error)
+    else:
+        if path is not None and path.exists():
+            return loaded.problems
+        missed = (
+            f"there is no keyring {path or loaded.config.secrets.keyring}: whether sealed texts open is not checked"
+        )
+    return tuple(sorted([*loaded.problems, problem(first, missed, "warning")], key=_place))
 
 
 def _insist(loaded: Loaded) -> tuple[Problem, ...]:

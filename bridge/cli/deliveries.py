@@ -7,12 +7,19 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bridge.cli.choices import chosen
 from bridge.cli.remote import AsJson, ConfigOption, Declined, TokenOption, Url, connect, login, segment
 from bridge.cli.tables import local, show_table
+from bridge.engine.queries import DELIVERY_STATES
 from bridge.engine.views import DeliveryPage, DeliveryView
 from bridge.observe.logs import escape
 
-app = typer.Typer(help="Deliveries of a running bridge, dead letters among them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Deliveries of a running bridge, dead letters among them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 _PATH = "/api/v1/deliveries"
 
@@ -35,7 +42,7 @@ def list_deliveries(
 ) -> None:
     """List deliveries, newest first."""
     asked = [("channel", channel), ("incident", incident), ("cursor", cursor), ("limit", str(limit))]
-    asked.extend(("state", name) for name in state or [])
+    asked.extend(("state", name) for name in chosen("--state", state, DELIVERY_STATES))
     page = connect(url, token, config).get(_PATH, DeliveryPage, asked)
     if as_json:
         typer.echo(msgspec.json.encode(page))

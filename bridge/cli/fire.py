@@ -16,10 +16,12 @@ from bridge.cli.samples import GROUPED_BY, pairs, sample, sample_labels
 from bridge.domain.alert import fingerprint
 from bridge.domain.secret import Secret
 from bridge.engine.views import Accepted, DeliveryView, IncidentDetail, IncidentPage
+from bridge.observe.logs import escape
 
 _EVERY = 0.25
 _ON_THE_WAY = frozenset({"pending", "leased"})
 _FAILED = frozenset({"dead", "parked"})
+_STOPPED = frozenset({"stale", "suppressed", "held"})
 _LOOKED_AT = 20
 
 Labels = Annotated[list[str], typer.Argument(metavar="LABEL=VALUE...", help="a first word without = is the alertname")]
@@ -27,12 +29,16 @@ Annotations = Annotated[list[str] | None, typer.Option("--annotation", metavar="
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What `--json` prints. `incident` is empty if it could not be looked up; `deliveries` are those of this request."""
+    """What `--json` prints. `incident` is empty if it could not be looked up; `deliveries` are those of this request.
+
+    `why` says what stopped or holds it, where a hook did: `held (hook_error:enrich)`.
+    """
 
     request: Accepted
     incident: str
     state: str
     deliveries: tuple[DeliveryView, ...]
+    why: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +62,7 @@ def fire(
     resolve: Annotated[bool, typer.Option("--resolve", help="end the alert that the same labels fired")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Post a sample alert to a running bridge and show whom it reached. Exit 1 if it was refused or did not arrive."""
+    """Post a sample alert to a running bridge. Shows whom it reached; exit 1 if it was refused or did not arrive."""
     named, notes = sample_labels(labels), pairs(annotation or [])
     remote = connect(url, token, config)
     key = fingerprint(named)
@@ -71,9 +77,10 @@ def fire(
     path = f"/webhook/{segment(source)}" if source else "/webhook"
     accepted = remote.post(path, Accepted, payload, token=Secret(source_token) if source_token else None)
     known = frozenset(sent.id for sent in before.deliveries) if before else frozenset()
+    seen = max((entry.seq for entry in before.timeline), default=0) if before else 0
     news = accepted.accepted > accepted.duplicates
     after = _follow(remote, named, key, known, wait if news else 0) if may_look else None
-    outcome = _outcome(accepted, after, known)
+    outcome = _outcome(accepted, after, known, seen)
     _show(outcome, looked_up=after is not None, as_json=as_json)
     if not accepted.accepted or any(_failed(sent) for sent in outcome.deliveries):
         raise typer.Exit(1)
@@ -127,10 +134,12 @@ def _failed(sent: DeliveryView) -> bool:
     return sent.state in _FAILED or (sent.state in _ON_THE_WAY and bool(sent.last_error))
 
 
-def _outcome(accepted: Accepted, detail: IncidentDetail | None, known: frozenset[str]) -> Outcome:
+def _outcome(accepted: Accepted, detail: IncidentDetail | None, known: frozenset[str], seen: int) -> Outcome:
     if detail is None:
         return Outcome(accepted, "", "", ())
-    return Outcome(accepted, detail.incident.id, detail.incident.state, _new(detail, known))
+    stopped = [entry for entry in detail.timeline if entry.seq > seen and entry.kind in _STOPPED]
+    why = f"{stopped[-1].kind} ({stopped[-1].reason})" if stopped else ""
+    return Outcome(accepted, detail.incident.id, detail.incident.state, _new(detail, known), why)
 
 
 def _show(outcome: Outcome, *, looked_up: bool, as_json: bool) -> None:
@@ -147,4 +156,4 @@ def _show(outcome: Outcome, *, looked_up: bool, as_json: bool) -> None:
     if outcome.deliveries:
         show_deliveries(outcome.deliveries)
     else:
-        typer.echo("nobody was told: this was no news")
+        typer.echo(escape(f"nobody was told: {outcome.why or 'this was no news'}"))

@@ -7,14 +7,19 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bridge.cli.choices import chosen
 from bridge.cli.remote import AsJson, ConfigOption, Declined, Remote, TokenOption, Url, connect, login, segment
 from bridge.cli.tables import local, pairs, show_table
+from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage
 from bridge.observe.logs import escape
 
-app = typer.Typer(help="Incidents of a running bridge.", no_args_is_help=True)
+app = typer.Typer(
+    help="Incidents of a running bridge.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _PATH = "/api/v1/incidents"
+_NOT_RESOLVED = tuple(state for state in INCIDENT_STATES if state != "resolved")
 
 Ids = Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="ids, as `incidents list` shows them")]
 By = Annotated[str | None, typer.Option("--by", help="who acts, where no token says so; your login name if absent")]
@@ -35,7 +40,7 @@ def list_incidents(
     as_json: AsJson = False,
 ) -> None:
     """List incidents, newest first; those not resolved unless --state says otherwise."""
-    states = state or ["open", "acknowledged", "snoozed"]
+    states = chosen("--state", state, INCIDENT_STATES) or _NOT_RESOLVED
     asked = [("q", query), ("cursor", cursor), ("limit", str(limit)), *(("state", name) for name in states)]
     page = connect(url, token, config).get(_PATH, IncidentPage, asked)
     if as_json:

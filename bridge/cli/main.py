@@ -31,6 +31,9 @@ _MODULES = {
 }
 """Command or group → the module that has it: as `app`, or added by `register(app)`."""
 
+_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "send"})
+"""Commands that run plugins, which may log; `serve` sets up its logs itself."""
+
 COULD_NOT = 3
 
 
@@ -47,7 +50,7 @@ class LazyGroup(TyperGroup):
         module = import_module(_MODULES[cmd_name])
         app = getattr(module, "app", None)
         if app is None:
-            app = typer.Typer(add_completion=False)
+            app = typer.Typer(add_completion=False, rich_markup_mode=None)
             module.register(app)
         command = get_command(app)
         command.name = cmd_name
@@ -69,6 +72,8 @@ def _describe() -> None:
 
 def main() -> None:
     """Run the command. Errors are one line on standard error; a traceback only with ALERTBRIDGE_DEBUG set."""
+    if _RUNS_PLUGINS.intersection(sys.argv[1:2]):
+        _keep_logs_safe()
     try:
         app(prog_name="alertbridge")
     except BridgeError as error:
@@ -82,6 +87,13 @@ def main() -> None:
         if os.environ.get("ALERTBRIDGE_DEBUG"):
             raise
         _fail(f"internal error ({type(error).__name__}); set ALERTBRIDGE_DEBUG=1 to see where")
+
+
+def _keep_logs_safe() -> None:
+    """What structlog does of itself shows the locals of a traceback, credentials among them."""
+    from bridge.observe.logs import configure
+
+    configure(format="console" if sys.stderr.isatty() else "json", level="warning")
 
 
 def _fail(message: str, code: int = COULD_NOT) -> NoReturn:

@@ -18,7 +18,9 @@ from bridge.routing.matchers import format_matchers, parse_matcher
 from bridge.routing.route import Route
 from bridge.routing.tree import find
 
-app = typer.Typer(help="The route tree, and where alerts would go.", no_args_is_help=True)
+app = typer.Typer(
+    help="The route tree, and where alerts would go.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 _ANSWER_IS_NO = 1
 _WRONG_USAGE = 2
@@ -42,7 +44,7 @@ class _Question(msgspec.Struct, frozen=True):
 
 @app.command("show")
 def show_tree(config: Config = Path("routes"), *, as_json: AsJson = False) -> None:
-    """Print the tree, as `amtool config routes show` does, with every route's id and hooks."""
+    """Print the tree. As `amtool config routes show` does, with every route's id and hooks."""
     route = _route(config)
     if as_json:
         typer.echo(msgspec.json.encode(_described(route)))
@@ -54,7 +56,7 @@ def show_tree(config: Config = Path("routes"), *, as_json: AsJson = False) -> No
 def where_it_goes(
     labels: Labels = None, config: Config = Path("routes"), *, as_json: AsJson = False, jsonl: JsonLines = False
 ) -> None:
-    """Print the receivers that an alert with these labels goes to, as `amtool config routes test` does."""
+    """Print the receivers of an alert. As `amtool config routes test` does, for an alert with these labels."""
     if jsonl and labels:
         _fail("--jsonl reads labels from standard input: give none as arguments", _WRONG_USAGE)
     asked = _labels(labels or [])

@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from bridge.config.documents import find_files
+from bridge.config.problems import did_you_mean
 from bridge.domain.errors import BridgeError, SecretError, StorageError
 from bridge.secrets.binding import Binding
 from bridge.secrets.instance import InstanceKeys
@@ -19,10 +20,10 @@ from bridge.secrets.places import Place, find_places, read_secret_file
 from bridge.secrets.public_keys import PublicKeys
 from bridge.secrets.rotate import Resealed, bindings_of, open_place, rename, retire, rotate
 from bridge.secrets.seal import CLASSIC, HYBRID, PublicKey, seal
-from bridge.secrets.settings import LightSettings, light_settings
+from bridge.secrets.settings import LightSettings, light_settings, names_in
 from bridge.storage.audit_log import stored_configuration
 
-app = typer.Typer(help="Keys and sealed secrets.", no_args_is_help=True)
+app = typer.Typer(help="Keys and sealed secrets.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 _ANSWER_IS_NO = 1
 _WRONG_USAGE = 2
@@ -44,6 +45,9 @@ Rename = Annotated[
     tuple[str, str] | None, typer.Option("--rename", metavar="OLD NEW", help="bind what was sealed for OLD to NEW")
 ]
 _ROUTES = Path("routes")
+_NAMED = ("channels", "credentials", "sources", "access")
+HOLD_SECRETS = (*_NAMED, "hooks", "http", "storage")
+"""The sections in which sealed texts are opened; the first ones have names that can be told apart."""
 
 
 class _Workplace(msgspec.Struct, frozen=True):
@@ -120,6 +124,7 @@ def seal_text(
             binding = place.binding(where or "")
         except SecretError as error:
             _fail(str(error), _WRONG_USAGE)
+        _warn_of_a_strange_place(binding, place.files)
         public = _public_key(place)
         text = seal(public, _secret_from_input(), binding)
     except BridgeError as error:
@@ -202,6 +207,23 @@ def _workplace(config: Path, keyring: Path | None, public_keys: Path | None, env
         found, public_keys=public_keys or found.public_keys, environment=environment or found.environment
     )
     return _Workplace(files, settings, keyring or locate(found.keyring, os.environ) or found.keyring)
+
+
+def _warn_of_a_strange_place(binding: Binding, files: tuple[Path, ...]) -> None:
+    """A text that is sealed for a misspelt place opens nowhere, and that is found out late.
+
+    Exit 2 where the configuration has no such section; a word on standard error where it has no such name yet.
+    """
+    section, _, below = binding.section.partition("/")
+    if section not in HOLD_SECRETS:
+        known = ", ".join(HOLD_SECRETS)
+        _fail(f"nothing in {section!r} is secret{did_you_mean(section, HOLD_SECRETS)}; sections: {known}", _WRONG_USAGE)
+    if section not in _NAMED or not files:
+        return
+    names = names_in(files, section, below)
+    if binding.name not in names:
+        hint = did_you_mean(binding.name, names)
+        typer.echo(f"note: there is no {binding.section}/{binding.name} yet{hint}", err=True)
 
 
 def _public_key(place: _Workplace) -> PublicKey:

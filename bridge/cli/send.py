@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.reading import require_readable
 from bridge.domain.errors import ChannelError, ConfigError, NotFound
 from bridge.observe.logs import escape
 
@@ -24,6 +25,7 @@ def send(
     """Send a test message, marked TEST, through one channel. Exit 1 if it is not taken."""
     from bridge.app.send import send_test
 
+    require_readable(config)
     try:
         receipt = asyncio.run(send_test(config, channel))
     except (ChannelError, ConfigError, NotFound) as error:

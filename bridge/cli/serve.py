@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.reading import require_readable
 from bridge.domain.errors import ConfigError
 
 _PR_SET_DUMPABLE = 4
@@ -25,12 +26,13 @@ def serve(
     *,
     strict: Annotated[bool, typer.Option("--strict", help="refuse to start with any error in any file")] = False,
 ) -> None:
-    """Run until SIGTERM. SIGHUP, `POST /-/reload` or a changed file reloads. Exit 1 if the configuration is not valid."""
+    """Run until SIGTERM. SIGHUP, `POST /-/reload` or a changed file reloads. Exit 1 if the configuration is not valid, 3 if the bridge cannot start."""
     import uvloop
 
     from bridge.app.serve import serve as run
     from bridge.observe.logs import configure
 
+    require_readable(config)
     keep_memory_private()
     configure(format="console" if sys.stderr.isatty() else "json")
     try:

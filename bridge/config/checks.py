@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence as SequenceType
 
@@ -97,10 +98,16 @@ def judge_repeats(
 
 
 def judge_storage(sections: Sections, findings: Findings) -> None:
-    """Only SQLite in this version; what a reference stands for is judged when the database is opened."""
+    """Only SQLite, and nothing is removed, in this version; what a reference stands for is judged when it is opened."""
     node = sections.settings.get("storage")
-    url = node.get("url") if node is not None else None
-    if isinstance(url, Scalar) and not url.text.startswith(("sqlite:", "env:", "file:", "sealed:", "credential:")):
+    if node is None:
+        return
+    if node.get("retention") is not None:
+        findings.warning(
+            node.key_mark("retention"), "storage.retention: kept at least so long; this version removes nothing"
+        )
+    url = node.get("url")
+    if isinstance(url, Scalar) and not re.match("sqlite:.|env:|file:|sealed:|credential:", url.text):
         findings.error(url.mark, "storage.url: this version stores in SQLite alone; write it like sqlite:var/bridge.db")
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from bridge.config.values import Cidr, Network, Section
 from bridge.domain.secret import PlainAllowed, Secret
+from bridge.secrets.references import Form, form_of
+
+_PROXIES = ("http://", "https://")
 
 
 class EgressSettings(Section):
@@ -34,6 +37,14 @@ class HttpSettings(Section):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    @field_validator("proxy")
+    @classmethod
+    def _a_proxy(cls, proxy: Secret | None) -> Secret | None:
+        text = "" if proxy is None else proxy.reveal()
+        if text and form_of(text) is Form.PLAIN and not text.startswith(_PROXIES):
+            raise ValueError("write the proxy's URL, such as http://proxy.example.com:3128, or a reference to it")
+        return proxy
 
     @model_validator(mode="after")
     def _a_pair(self) -> Self:

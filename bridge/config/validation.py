@@ -18,7 +18,17 @@ T = TypeVar("T")
 Location = SequenceType[str | int]
 
 
-_OWN_WORDS = {"missing": "is missing", "too_short": "has too few entries", "extra_forbidden": "unknown key"}
+_OWN_WORDS = {
+    "missing": "is missing",
+    "too_short": "has too few entries",
+    "extra_forbidden": "unknown key",
+    **dict.fromkeys(("tuple_type", "list_type"), "must be a list, such as [first, second]"),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type"), "must be a mapping of keys to values"),
+    "string_type": "must be one text",
+    **dict.fromkeys(("bool_parsing", "bool_type"), "must be true or false"),
+    **dict.fromkeys(("int_parsing", "int_type"), "must be a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),
+}
 
 
 def validate_model(

@@ -25,18 +25,25 @@ async def changes(
     stop: asyncio.Event,
     *,
     extra: Collection[Path] = (),
+    since: str | None = None,
     debounce: float = DEBOUNCE_SECONDS,
     poll: float = POLL_SECONDS,
 ) -> AsyncIterator[None]:
     """Yields once after the content at `path` (or of an `extra` file, such as a keyring) has changed and stood still for `debounce` seconds.
 
+    `since` is the `fingerprint` of `path` from before the configuration was read: an edit made between that reading
+    and the beginning of the watch is told too. Without it only what changes from now on is.
+
     The file system's events only hasten what a comparison every `poll` seconds finds anyway, so nothing is missed
     where there are no events (network file systems, too few watches). Ends when `stop` is set.
     """
     hint = asyncio.Event()
-    watcher = asyncio.create_task(_watch({path, *extra}, hint, stop))
+    watcher = asyncio.create_task(_watch(path, extra, hint, stop))
     try:
         known = await asyncio.to_thread(fingerprint, path, extra)
+        if since is not None and await asyncio.to_thread(fingerprint, path) != since:
+            known = ""
+            hint.set()
         while not stop.is_set():
             await _wait(hint, stop, poll)
             hint.clear()
@@ -82,21 +89,36 @@ async def _wait(first: asyncio.Event, second: asyncio.Event, seconds: float) -> 
             task.cancel()
 
 
-async def _watch(paths: Collection[Path], hint: asyncio.Event, stop: asyncio.Event) -> None:
-    """Turns events of the directories into hints. Ends in silence where the system offers none: polling is the truth."""
-    directories = {path if path.is_dir() else path.parent for path in paths}
-    present = [directory for directory in directories if directory.is_dir()]
+async def _watch(path: Path, extra: Collection[Path], hint: asyncio.Event, stop: asyncio.Event) -> None:
+    """Turns events of the directories into hints. Ends in silence where the system offers none: polling is the truth.
+
+    Beside an extra file others may be written all the time, a database beside the keyring: those are no hints.
+    """
+    whole = _directory(path)
+    present = [directory for directory in {whole, *(file.parent for file in extra)} if directory.is_dir()]
     if not present:
         return
+    names = {file.name for file in extra}
+    watched = _ways_to_write(whole)
+
+    def concerns_us(change: Change, changed: str) -> bool:
+        del change
+        file = Path(changed)
+        return file.name in names or file.parent in watched
+
     try:
         async for _ in awatch(
-            *present, watch_filter=_any_change, stop_event=stop, recursive=False, debounce=50, step=20
+            *present, watch_filter=concerns_us, stop_event=stop, recursive=False, debounce=50, step=20
         ):
             hint.set()
     except (OSError, RuntimeError):
         return
 
 
-def _any_change(change: Change, path: str) -> bool:
-    del change, path
-    return True
+def _directory(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _ways_to_write(directory: Path) -> frozenset[Path]:
+    """How an event may name it: as given, absolute, or with its links resolved."""
+    return frozenset({directory, directory.absolute(), directory.resolve()})

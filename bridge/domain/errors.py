@@ -9,6 +9,8 @@ BridgeError
 │   └── StorageFatal       the database can no longer be trusted: the process must end
 ├── NotFound               no such incident, delivery, channel, …
 ├── Conflict               somebody else came first
+├── TemplateFailed         a template gave no text within its budget (bridge/templates/budget.py)
+├── EnrichFailed           a hook could not add all it should (bridge/hooks/enrich.py)
 └── ChannelError           an attempt to deliver that failed
     ├── Retryable          try again later
     ├── Permanent          the content is refused: one plain-text try, then dead

@@ -142,7 +142,11 @@ class Sender:
             if lane.parked and configured is not None and configured.channel is not None:
                 lives = lane.unpark()
                 self._results.usable(name)
-                await self._transactions.write(now, partial(unpark, lives=lives, now=now))
+                try:
+                    await self._transactions.write(now, partial(unpark, lives=lives, now=now))
+                except BaseException:
+                    lane.parked.extend(lives)
+                    raise
 
     def _begin(self, generation: Generation, live: Live, job: Job | None) -> None:
         configured = generation.channels.get(live.channel)

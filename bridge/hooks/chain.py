@@ -107,8 +107,6 @@ class Chain:
         turn = _Turn(self, index, link)
         try:
             answer = _driven(link.hook(notification, turn.forward))
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything, SystemExit and CancelledError too
             answer = error
         return turn.settle(answer, notification.now) or turn.skip(self._drive(index + 1, notification))
@@ -128,7 +126,7 @@ class Chain:
             if task is None or task.cancelling():
                 raise
             answer = error
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above; the bridge's own signals do not come as exceptions
             answer = error
         if timer.expired():  # also when the hook swallowed the cancellation and answered too late
             answer = _HookFault(Fault.TIMEOUT, f"took longer than {link.budget:g} s")

@@ -131,12 +131,17 @@ def _presented(scheme: str, credential: str) -> bytes:
 
 
 def require_local(request: web.BaseRequest) -> None:
-    """The loopback rule: what came through a proxy, by another name or from another site's page is not local.
+    """The loopback rule: what came from another machine, through a proxy, by another name or from another site's page is not local.
+
+    The peer is looked at too: after a reload the rules may be those of a loopback listener while the socket still
+    listens beyond it, for addresses hold until a restart.
 
     Raises:
         Problem: 403, naming `access:`.
     """
     headers = request.headers
+    if request.remote is not None and not is_loopback(request.remote):
+        raise _not_local("the request came from another machine")
     if not request.raw_path.startswith("/") or not is_loopback(_host_of(headers.get("Host", ""))):
         raise _not_local("the Host is not a loopback address")
     if any(name[:9].lower() in {"forwarded", "x-forward"} for name in headers):

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.engine.queries import DELIVERY_STATES, INCIDENT_STATES
 from bridge.engine.views import DeliveryPage, DeliveryView, IncidentDetail, IncidentPage
@@ -118,7 +119,7 @@ class ApiV1:
                 "GET", "/api/v1/audit", self._audit, "The audit, one record a line", Role.ADMIN, media_type=NDJSON,
                 parameters=(
                     Parameter("since", "records after this `seq`", {"type": "integer", "minimum": 0}),
-                    Parameter("kind", "only this kind"), filters[1],
+                    Parameter("kind", "only this kind", {"type": "string", "enum": list(Kind)}), filters[1],
                 ), problems=(400, 503),
             ),
         )  # fmt: skip
@@ -177,8 +178,8 @@ class ApiV1:
     async def _audit(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         query = request.query
         lines = self._operator.audit(
-            since_seq=int(matching(request, "since", NUMBER) or 0),
-            kind=query.get("kind", ""),
+            since_seq=_seq(query.get("since", "")),
+            kind=_kind(query.get("kind", "")),
             incident=query.get("incident", ""),
         )
         answer = web.StreamResponse(headers={**common_headers(), "Content-Type": NDJSON})
@@ -193,3 +194,15 @@ class ApiV1:
                 await answer.write(line)
             await answer.write_eof()
         return answer
+
+
+def _seq(text: str) -> int:
+    if not NUMBER.fullmatch(text):
+        raise Problem(400, "since is the `seq` of a record, a number: those after it are given")
+    return int(text or 0)
+
+
+def _kind(text: str) -> str:
+    if text and text not in set(Kind):
+        raise Problem(400, f"kind is one of {', '.join(Kind)}")
+    return text

@@ -50,11 +50,15 @@ _REASON = {status: reason for reason, status in _STATUS.items() if reason is not
 
 
 class Source(Struct, frozen=True):
-    """A configured sender. Without `ways` to prove itself it is open to whoever has the role `ingest`."""
+    """A configured sender. Without `ways` to prove itself it is open to whoever has the role `ingest`.
+
+    `closed` says why nobody can be let in now (its secret cannot be opened): its senders are told to try again.
+    """
 
     name: str
     format: Format = "auto"
     ways: tuple[Way, ...] = ()
+    closed: str = ""
 
 
 class Intake(Protocol):
@@ -105,6 +109,11 @@ class Webhooks:
             self.direct[f"{self._prefix}/webhook/{quote(name, safe='')}"] = source
         if "default" in self._sources:
             self.direct[f"{self._prefix}/webhook"] = self._sources["default"]
+
+    @property
+    def closed(self) -> dict[str, str]:
+        """The sources that nobody can prove to be, with the reason."""
+        return {name: source.closed for name, source in self._sources.items() if source.closed}
 
     def operations(self) -> tuple[Operation, ...]:
         """What is served here, for the router; most requests go through `direct` instead."""
@@ -158,6 +167,8 @@ class Webhooks:
     async def _accept(self, request: web.BaseRequest, source: Source | None) -> Accepted:
         if source is None and self.incomplete:
             raise IngestError(IngestReason.UNAVAILABLE, "a refused file of the configuration may define this source")
+        if source is not None and source.closed:
+            raise IngestError(IngestReason.UNAVAILABLE, "this source cannot prove anybody now; see `/-/ready`")
         if source is None and not self._decoy:
             raise IngestError(IngestReason.UNKNOWN_SOURCE, "no such source; see `sources:` in the configuration")
         require_json(request)
@@ -179,8 +190,10 @@ class Webhooks:
             authenticate(ways, request.headers.items(), body, now)
         except IngestError:
             source = None
-        if source is None or (self._client_certificates and not _has_certificate(request)):
-            problem = Problem(401, "the request is not authenticated", headers=CHALLENGE)
+        uncertified = self._client_certificates and not _has_certificate(request)
+        if source is None or uncertified:
+            detail = "the request is not authenticated" if source is None else "a client certificate is needed"
+            problem = Problem(401, detail, headers=CHALLENGE)
             await self._gate.delay(request, problem)
             raise problem
         if not ways:

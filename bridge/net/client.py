@@ -71,6 +71,11 @@ class HttpClient:
         self._targets: dict[str, _Target] = {}
         self._closed = False
 
+    @property
+    def egress(self) -> Egress:
+        """Where it may connect: also the rules of a channel that speaks another protocol than HTTP."""
+        return self._egress
+
     async def request(
         self,
         method: str,

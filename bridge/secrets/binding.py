@@ -52,6 +52,23 @@ class Binding(Struct, frozen=True):
         return cls(environment, path[0], path[1], ".".join(path[2:]))
 
     @classmethod
+    def in_file(cls, environment: str, path: Sequence[str]) -> Binding:
+        """As `at`, for the keys that lead to a value in a file.
+
+        A hook's secrets are bound to `hooks`, its name and its field wherever its list stands, before routing or in any
+        route, so that hooks and routes may be moved and reordered.
+
+        Raises:
+            SecretError: as `at`.
+        """
+        rest = tuple(path)
+        if rest[:1] == ("route",):
+            rest = rest[1:]
+        while rest[:1] == ("routes",):
+            rest = rest[2:]
+        return cls.at(environment, ("hooks", *rest[2:]) if rest[:1] == ("hooks",) and len(rest) > 2 else path)
+
+    @classmethod
     def parse(cls, environment: str, location: str) -> Binding:
         """Read `SECTION/NAME/FIELD`; a name may hold slashes, a section and a field may not.
 

@@ -117,7 +117,7 @@ def bindings_of(place: Place, environment: str) -> tuple[Binding, ...]:
     """
     paths = [place.path, place.path[:-1]] if place.path and place.path[-1].isdigit() else [place.path]
     try:
-        return tuple(Binding.at(environment, path) for path in paths)
+        return tuple(Binding.in_file(environment, path) for path in paths)
     except SecretError as error:
         raise SecretError(f"{place.where}: {error}") from error
 

@@ -42,11 +42,7 @@ def light_settings(files: Iterable[Path], environ: Mapping[str, str]) -> LightSe
     """
     found: dict[str, str] = {}
     for path in files:
-        try:
-            with path.open("rb") as file:
-                text = file.read(MAX_SIZE).decode("utf-8-sig", "replace")
-        except OSError as error:
-            raise SecretError(f"{path}: cannot be read: {error.strerror}") from error
+        text = _text(path)
         for section in ("secrets", "storage"):
             for key, value in _section(text, section).items():
                 if isinstance(value, str) and value:
@@ -59,6 +55,32 @@ def light_settings(files: Iterable[Path], environ: Mapping[str, str]) -> LightSe
         public_keys=Path(public_keys) if public_keys else None,
         database=_database(settings.get("storage.url", "")),
     )
+
+
+def names_in(files: Iterable[Path], section: str, key: str = "") -> frozenset[str]:
+    """The names under a section of names, or of the list under its `key` (`access`, `tokens`); read as lightly.
+
+    Raises:
+        SecretError: a file cannot be read.
+    """
+    found: set[object] = set()
+    for path in files:
+        held: object = _section(_text(path), section)
+        if key and isinstance(held, dict):
+            held = held.get(key)
+        if isinstance(held, list):
+            found.update(entry.get("name") for entry in held if isinstance(entry, dict))
+        elif isinstance(held, dict):
+            found.update(held)
+    return frozenset(name for name in found if isinstance(name, str))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SIZE).decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise SecretError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _section(text: str, name: str) -> Mapping[object, object]:

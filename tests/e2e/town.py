@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -124,7 +123,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         text = CONFIG
         for name, value in places.items():
             text = text.replace(f'"{name}', f'"{value}').replace(f":{name}", f":{value}")
-        bridge = BridgeProcess(folder, port, {"PYTHONPATH": os.getcwd()})
+        bridge = BridgeProcess(folder, port, {"PYTHONPATH": str(Path.cwd())})
         main = folder / "routes" / "main.yml"
         main.write_text(text)
         assert bridge.command("secrets", "keygen").returncode == 0

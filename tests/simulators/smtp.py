@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import re
+import shutil
 import ssl
 import tempfile
 import warnings
@@ -251,6 +253,7 @@ def _told(mail: Mail) -> Told:
 def certificates(authority: str = "Test authority", name: str = "127.0.0.1") -> Certificates:
     """Made once a run. Different authorities do not trust each other; `name` is whom the server's certificate names."""
     folder = Path(tempfile.mkdtemp(prefix="alertbridge-test-ca-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     authority_key, root = _authority(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     named: x509.GeneralName = x509.IPAddress(IPv4Address(name)) if name[0].isdigit() else x509.DNSName(name)

@@ -59,6 +59,18 @@ class TestTheBlock:
             "  note: a note",
         ]
 
+    def test_a_notice_of_the_bridge_itself_names_no_incident_and_no_route(self) -> None:
+        news = replace(message(), incident="", route="", note="a note")
+        assert block(news, "screen").splitlines()[1:] == [
+            "  [FIRING:1] Alert0001",
+            "  FIRING Alert0001: CPU above 90% on web-1",
+            "  note: a note",
+        ]
+
+    def test_every_note_has_a_line_of_its_own(self) -> None:
+        news = replace(message(), note="the title failed\nthe text failed")
+        assert block(news, "screen").splitlines()[-2:] == ["  note: the title failed", "  note: the text failed"]
+
     def test_the_plain_form_leaves_the_facts_out(self) -> None:
         assert "receiver" not in block(message(), "screen", plain=True)
 

@@ -257,10 +257,26 @@ class TestLostConnections:
     ) -> None:
         server.mute = command
         with pytest.raises(Retryable) as caught:
-            async with asyncio.timeout(0.4):  # as the sender does, which could not know
-                await channel(server, timeout="400ms").send(message(), context(http))
+            await channel(server, timeout="400ms").send(message(), context(http))
         assert caught.value.reason is FailureReason.TIMEOUT
         assert caught.value.unknown is unknown
+
+    async def test_it_ends_before_the_sender_would_cut_it_off_who_could_not_know(
+        self, server: MailServer, http: HttpClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server.mute = "EHLO"
+        limits: list[float | None] = []
+        limit = asyncio.timeout
+
+        def noted(delay: float | None) -> asyncio.Timeout:
+            limits.append(delay)
+            return limit(delay)
+
+        monkeypatch.setattr(asyncio, "timeout", noted)
+        with pytest.raises(Retryable):
+            await channel(server, timeout="400ms").send(message(), context(http))
+        assert limits[0] is not None
+        assert 0.3 < limits[0] < 0.4
 
     async def test_a_server_that_does_not_say_goodbye_has_the_mail_all_the_same(
         self, server: MailServer, http: HttpClient

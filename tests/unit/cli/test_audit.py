@@ -132,3 +132,10 @@ def test_nothing_in_a_record_can_act_on_the_terminal(config: Path, tmp_path: Pat
     shown = _run("list", "--config", config, "--database", "odd.db").stdout
     assert "\x1b" not in shown
     assert len(shown.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["list", "export"])
+def test_a_kind_that_there_is_not_is_wrong_usage(config: Path, command: str) -> None:
+    result = _run(command, "--config", config, "--kind", "acknowleged")
+    assert result.exit_code == 2
+    assert "did you mean 'acknowledged'?" in result.output

@@ -105,6 +105,17 @@ def sealed_channel(directory: Path, environment: str = "default") -> str:
     )
 
 
+def test_a_keyring_that_is_not_here_is_a_warning_only_where_something_is_sealed(main: Path) -> None:
+    main.write_text(sealed_channel(main.parent))
+    assert "warning" not in run("check", main).output
+    (main.parent / "keyring.json").unlink()
+    result = run("check", main)
+    assert result.exit_code == 0
+    assert result.output.startswith(f"{main}:2:44: warning: there is no keyring {main.parent}/keyring.json")
+    main.write_text(SMALLEST)
+    assert "warning" not in run("check", main).output
+
+
 def test_secrets_are_opened_only_where_that_is_asked_for(main: Path) -> None:
     main.write_text(sealed_channel(main.parent, environment="staging"))
 

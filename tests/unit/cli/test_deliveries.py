@@ -47,5 +47,5 @@ async def test_dead_letters_are_listed_and_tried_again(tmp_path: Path) -> None:
 async def test_a_state_that_does_not_exist_is_named(tmp_path: Path) -> None:
     async with whole_bridge(tmp_path) as bridge:
         ran = await deliveries(bridge, "list", "--state", "gone")
-        assert ran.code == 1
+        assert ran.code == 2
         assert "dead" in ran.err

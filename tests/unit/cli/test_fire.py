@@ -12,6 +12,7 @@ import typer
 from bridge.cli.samples import pairs, sample, sample_labels
 from bridge.ingest.webhook import parse
 from tests.unit.cli.command import alertbridge
+from tests.unit.http import real
 from tests.unit.http.real import client, port_of, whole_bridge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -109,3 +110,12 @@ async def test_a_source_has_its_own_path_and_token(tmp_path: Path, monkeypatch: 
         ran = await alertbridge("fire", "A", "--source", "am", "--token", "wrong", **where)
         assert ran.code == 1
         assert "not authenticated" in ran.err
+
+
+async def test_what_a_hook_holds_is_said_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = "{enrich: {on_error: closed, annotations: {x: '{{ 1 / 0 }}'}}}".replace("{", "{{").replace("}", "}}")
+    monkeypatch.setattr(real, "CONFIG", real.CONFIG.replace("receiver: nowhere", f"receiver: nowhere, hooks: [{hook}]"))
+    async with whole_bridge(tmp_path, channel="{type: console}") as bridge:
+        where = url(port_of(bridge))
+        ran = await alertbridge("fire", "DiskFull", "--wait", "1", **where)
+        assert "nobody was told: held (hook_error:enrich)" in ran.out

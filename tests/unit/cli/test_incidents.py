@@ -89,3 +89,12 @@ async def test_the_url_can_come_from_the_configuration(bridge: Bridge, tmp_path:
     assert (ran.code, incident in ran.out) == (0, True)
     config.write_text("nonsense")
     assert (await alertbridge("incidents", "list", "--config", str(config))).code == 3
+
+
+@pytest.mark.parametrize(
+    "arguments", [("incidents", "list", "--state", "opened"), ("deliveries", "list", "--state", "ded")]
+)
+async def test_a_state_that_there_is_not_is_wrong_usage_and_asks_nobody(arguments: tuple[str, ...]) -> None:
+    ran = await alertbridge(*arguments, "--url", "http://127.0.0.1:1")
+    assert ran.code == 2
+    assert f"{arguments[-1]!r} is not one of" in ran.err

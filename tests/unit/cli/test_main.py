@@ -119,6 +119,13 @@ async def test_a_redirect_is_not_followed_and_the_token_stays_here() -> None:
     assert b"Authorization: Bearer t0ken" in seen[0]
 
 
+@pytest.mark.parametrize("arguments", [("serve",), ("send", "console"), ("check",), ("routes", "show")])
+async def test_a_configuration_that_is_not_there_is_3(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    ran = await alertbridge(*arguments, "--config", str(tmp_path / "nothing"))
+    assert ran.code == 3
+    assert "nothing" in ran.out + ran.err
+
+
 async def test_a_configuration_that_does_not_validate_stops_the_start(tmp_path: Path) -> None:
     path = tmp_path / "bridge.yml"
     path.write_text("channels: {a: {type: nothing}}\nroute: {receiver: a}\n")

@@ -127,7 +127,7 @@ def test_exit_codes_tell_wrong_usage_from_no(arguments: list[str], stdin: str | 
 
 
 @pytest.mark.parametrize(
-    "command", [["seal", "--for", "a/b/c"], ["rotate"], ["retire", "0" * 16], ["seal", "--rename", "a", "b"]]
+    "command", [["seal", "--for", "channels/b/c"], ["rotate"], ["retire", "0" * 16], ["seal", "--rename", "a", "b"]]
 )
 def test_a_missing_keyring_exits_with_three_and_says_how_to_make_one(command: list[str]) -> None:
     result = _run(*command, stdin="x")
@@ -195,3 +195,39 @@ def test_a_renamed_channel_is_bound_anew(config: Path) -> None:
 def test_the_defaults_are_those_of_the_configuration() -> None:
     assert SecretsSettings().keyring == DEFAULT_KEYRING
     assert SecretsSettings().environment == DEFAULT_ENVIRONMENT
+
+
+def test_sealing_for_a_section_without_secrets_is_wrong_usage() -> None:
+    _run("keygen")
+    result = _run("seal", "--for", "chanels/team-slack/webhook_url", stdin=SECRET)
+    assert result.exit_code == 2
+    assert "did you mean 'channels'?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("place", "hint"),
+    [
+        ("channels/team-slck/webhook_url", "team-slack"),
+        ("access/tokens/grafan/token", "grafana"),
+        ("sources/am/auth.bearer", ""),
+    ],
+)
+def test_sealing_for_a_name_that_is_not_there_yet_says_so(config: Path, place: str, hint: str) -> None:
+    config.write_text(
+        MAIN + "channels: {team-slack: {type: slack}}\naccess: {tokens: [{name: grafana, roles: [viewer]}]}\n"
+    )
+    _run("keygen")
+    result = _run("seal", "--for", place, stdin=SECRET)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("sealed:v1:")
+    assert "yet" in result.stderr
+    assert hint in result.stderr
+
+
+def test_sealing_for_a_name_that_is_there_says_nothing_more(config: Path) -> None:
+    config.write_text(
+        MAIN + "channels: {team-slack: {type: slack}}\naccess: {tokens: [{name: grafana, roles: [viewer]}]}\n"
+    )
+    _run("keygen")
+    for place in ("channels/team-slack/webhook_url", "access/tokens/grafana/token"):
+        assert _run("seal", "--for", place, stdin=SECRET).stderr == ""

@@ -164,7 +164,7 @@ fallback: nobody
         "main.yml:3:37: server.max_body: '3 apples' is not a size; write it like 512KiB or 10MiB",
         "main.yml:3:47: server.listne: unknown key; did you mean 'listen'?",
         "main.yml:5:13: there is no channel type 'slak'; did you mean 'slack'?",
-        "main.yml:6:37: channels.b.max_in_flight: input should be a valid integer, unable to parse string as an integer",
+        "main.yml:6:37: channels.b.max_in_flight: must be a whole number",
         "main.yml:6:43: channels.b.titel: unknown key; did you mean 'title'?",
         (
             "main.yml:7:3: channels.c: type is missing; known: "
@@ -183,6 +183,29 @@ fallback: nobody
         "main.yml:16:71: there is no escalation 'zz'; known: e",
         "main.yml:17:11: there is no channel 'nobody'; known: a, b, c",
     ]
+
+
+def test_a_value_of_another_shape_is_told_in_the_words_of_the_file(tmp_path: Path) -> None:
+    text = """
+channels:
+  a: {type: exec, command: rm -rf}
+  b: {type: console, send_resolved: perhaps}
+exec: {directories: scripts}
+route: {receiver: a}
+"""
+    assert said(load_text(tmp_path, text)) == [
+        "main.yml:3:28: channels.a.command: must be a list, such as [first, second]",
+        "main.yml:4:37: channels.b.send_resolved: must be true or false",
+        "main.yml:5:21: exec.directories: must be a list, such as [first, second]",
+    ]
+
+
+@pytest.mark.parametrize("proxy", ["ftp://proxy.example.com", "proxy.example.com:3128"])
+def test_a_proxy_is_a_url_of_http(tmp_path: Path, proxy: str) -> None:
+    assert said(load_text(tmp_path, f"http: {{proxy: '{proxy}'}}\n{SMALLEST}")) == [
+        "main.yml:1:15: http.proxy: write the proxy's URL, such as http://proxy.example.com:3128, or a reference to it"
+    ]
+    assert said(load_text(tmp_path, f"http: {{proxy: 'https://u:p@proxy.example.com:1'}}\n{SMALLEST}")) == []
 
 
 def test_a_name_is_not_confused_with_one_of_another_kind(tmp_path: Path) -> None:

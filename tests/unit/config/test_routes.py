@@ -126,7 +126,7 @@ def test_ids_are_names_or_receivers_with_an_ordinal(tmp_path: Path) -> None:
         ("{receiver: a, matchers: [x=y]}", "main.yml:2:8: the root route takes every alert: it cannot have matchers"),
         ("{receiver: a, continue: true}", "main.yml:2:8: the root route has no siblings: it cannot have continue"),
         ("{receiver: c}", "main.yml:2:19: there is no receiver 'c'; known: a, b"),
-        ("{receiver: [a]}", "main.yml:2:19: receiver: input should be a valid string"),
+        ("{receiver: [a]}", "main.yml:2:19: receiver: must be one text"),
         ("{receiver: a, group_by: [x, x]}", "main.yml:2:8: group_by: 'x' stands there twice"),
         (
             "{receiver: a, group_by: [x, ...]}",

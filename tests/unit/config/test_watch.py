@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Self
 
@@ -19,11 +19,13 @@ PATIENCE = 10.0
 class Watched:
     """Counts what the watcher tells about a directory."""
 
-    def __init__(self, path: Path, *, extra: tuple[Path, ...] = (), poll: float = 60.0) -> None:
+    def __init__(
+        self, path: Path, *, extra: tuple[Path, ...] = (), since: str | None = None, poll: float = 60.0
+    ) -> None:
         self.stop = asyncio.Event()
         self.told: asyncio.Queue[None] = asyncio.Queue()
         self.task = asyncio.create_task(
-            self._follow(watch.changes(path, self.stop, extra=extra, debounce=0.05, poll=poll))
+            self._follow(watch.changes(path, self.stop, extra=extra, since=since, debounce=0.05, poll=poll))
         )
 
     async def _follow(self, changes: AsyncIterator[None]) -> None:
@@ -112,6 +114,46 @@ async def test_a_single_file_and_an_extra_one_are_watched(tmp_path: Path) -> Non
 
         keyring.write_text("{}")
         await watched.next_change()
+
+
+async def test_an_edit_between_the_reading_and_the_watch_is_told(tmp_path: Path) -> None:
+    write(tmp_path, {"main.yml": SMALLEST})
+    read = watch.fingerprint(tmp_path)
+    write(tmp_path, {"main.yml": SMALLEST + "# edited while the bridge started"})
+    async with Watched(tmp_path, since=read) as watched:
+        await watched.next_change()
+        assert await watched.nothing_more()
+
+
+async def test_what_is_the_same_as_when_it_was_read_is_not_told(tmp_path: Path) -> None:
+    write(tmp_path, {"main.yml": SMALLEST})
+    keyring = tmp_path / "keyring.json"
+    keyring.write_text("{}")
+    async with Watched(tmp_path, extra=(keyring,), since=watch.fingerprint(tmp_path)) as watched:
+        assert await watched.nothing_more()
+
+
+async def test_what_is_written_beside_an_extra_file_costs_no_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = tmp_path / "var" / "keyring.json"
+    keyring.parent.mkdir()
+    write(tmp_path, {"main.yml": SMALLEST})
+    comparisons = 0
+
+    def counted(path: Path, extra: Collection[Path] = ()) -> str:
+        nonlocal comparisons
+        comparisons += 1
+        return fingerprint(path, extra)
+
+    fingerprint = watch.fingerprint
+    monkeypatch.setattr(watch, "fingerprint", counted)
+    async with Watched(tmp_path, extra=(keyring,)) as watched:
+        before = comparisons
+        (keyring.parent / "bridge.db-wal").write_bytes(b"a page")
+
+        assert await watched.nothing_more()
+        assert comparisons == before
 
 
 async def test_without_events_the_comparison_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,8 @@ def test_a_late_firing_that_waited_is_believed() -> None:
     news, after = reduce(ended, firing(), LATER, confirmed=True)
 
     assert news is News.OPENED
-    assert after is not None and after.number == 2 and after.ends_at is None
+    assert after is not None
+    assert (after.number, after.ends_at) == (2, None)
 
 
 def test_replicas_that_disagree_on_the_start_are_one_episode() -> None:
@@ -77,7 +78,8 @@ def test_an_end_in_the_future_counts_as_now() -> None:
     """A wrong clock must not make every firing after it look late."""
     _news, after = reduce(None, resolved(end=LATER + timedelta(days=1)), LATER)
 
-    assert after is not None and after.ends_at == LATER
+    assert after is not None
+    assert after.ends_at == LATER
 
 
 reports = st.lists(
@@ -111,15 +113,22 @@ class Reference:
     def apply(self, alert: Alert) -> str:
         open_one = self.episodes[-1] if self.episodes and self.episodes[-1][1] is None else None
         last_end = self.episodes[-1][1] if self.episodes else None
-        start, end = alert.starts_at, alert.ends_at
         if alert.status.value == "firing":
-            if open_one is not None:
-                open_one[0] = max(open_one[0], start)
-                return "repeat"
-            if last_end is None or start > last_end:
-                self.episodes.append([start, None])
-                return "opened"
-            return "late"
+            return self.fire(alert.starts_at, open_one, last_end)
+        return self.end(alert.starts_at, alert.ends_at, open_one, last_end)
+
+    def fire(self, start: datetime, open_one: list[datetime | None] | None, last_end: datetime | None) -> str:
+        if open_one is not None:
+            open_one[0] = max(open_one[0], start)
+            return "repeat"
+        if last_end is None or start > last_end:
+            self.episodes.append([start, None])
+            return "opened"
+        return "late"
+
+    def end(
+        self, start: datetime, end: datetime, open_one: list[datetime | None] | None, last_end: datetime | None
+    ) -> str:
         if open_one is not None:
             if end < open_one[0]:
                 return "stale"

@@ -126,7 +126,8 @@ def test_steps_are_due_after_the_start_and_repeat_as_often_as_they_say() -> None
     third = again(second[1], second[0], second[0]) if second else None
 
     assert due == START + timedelta(minutes=5)
-    assert second is not None and second[0] == due + timedelta(minutes=30)
+    assert second is not None
+    assert second[0] == due + timedelta(minutes=30)
     assert third is not None
     assert again(third[1], third[0], third[0]) is None
 
@@ -138,4 +139,5 @@ def test_repetitions_missed_in_an_outage_do_not_come_in_a_burst() -> None:
 
     following = again(first, due, now)
 
-    assert following is not None and following[0] == now + timedelta(minutes=1)
+    assert following is not None
+    assert following[0] == now + timedelta(minutes=1)

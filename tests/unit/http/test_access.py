@@ -153,3 +153,16 @@ def test_the_token_itself_is_not_kept() -> None:
 )
 def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1"])
+def test_this_machine_is_local(peer: str) -> None:
+    EVERYONE.require(make_mocked_request("GET", "/x", headers=HOST).clone(remote=peer), Role.ADMIN)
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.7", "fe80::1", "2001:db8::1"])
+def test_another_machine_is_not_local_whatever_host_it_names(peer: str) -> None:
+    with pytest.raises(Problem) as refused:
+        EVERYONE.require(make_mocked_request("GET", "/x", headers=HOST).clone(remote=peer), Role.VIEWER)
+    assert refused.value.status == 403
+    assert "access:" in refused.value.detail

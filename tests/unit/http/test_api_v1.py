@@ -150,6 +150,7 @@ async def test_incidents_are_filtered_and_paged(api: Client) -> None:
         "deliveries?cursor=99999999999999999999999",
         "deliveries?state=gone",
         "audit?since=-1",
+        "audit?kind=acknowleged",
     ],
 )
 async def test_a_query_that_makes_no_sense_is_400(api: Client, query: str) -> None:

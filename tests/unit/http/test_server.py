@@ -191,7 +191,19 @@ class Authority:
     def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> x509.Certificate:
         now = datetime.now(UTC)
         names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        return (
+        signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            key_cert_sign=authority,
+            crl_sign=authority,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -201,8 +213,11 @@ class Authority:
             .not_valid_after(now + timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(names, critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(signed_by, critical=False)  # Python 3.13 insists on it, and on the usage
+            .add_extension(usage, critical=True)
         )
+        return builder.sign(self._key, hashes.SHA256())
 
     def issue(self, name: str) -> tuple[Path, Path]:
         """Certificate and key, in files that are replaced as Kubernetes does."""
@@ -259,7 +274,8 @@ async def test_with_a_client_authority_webhooks_need_a_certificate_of_it(tmp_pat
     tls = ServerTls(TlsFiles(*ours.issue("server"), client_ca=clients), check_seconds=0)
     friend, stranger = ours.issue("friend"), theirs.issue("stranger")
     async with running(tls=tls, client_certificates=True) as bridge:
-        assert (await over_tls(bridge.port, ours))[0].status == 401
+        without = (await over_tls(bridge.port, ours))[0]
+        assert (without.status, without.document["detail"]) == (401, "a client certificate is needed")
         for welcome, refused in ((friend, stranger), (stranger, friend)):
             assert (await over_tls(bridge.port, ours, welcome))[0].status == 200
             with pytest.raises((ssl.SSLError, ConnectionError, IndexError)):

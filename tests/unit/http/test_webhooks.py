@@ -246,3 +246,14 @@ async def test_the_answer_carries_an_id_and_not_the_clients_own() -> None:
         answer = await exchange(bridge.port, post("/webhook", BODY, "X-Request-Id: mine"))
         assert answer.headers["x-request-id"] not in {"", "mine"}
         assert json.loads(answer.body)["id"] == "r1"
+
+
+async def test_a_source_whose_secret_is_lost_is_told_to_try_again_and_the_others_go_on() -> None:
+    sources = {"am": Source("am", closed="sources/am/auth.bearer: TOKEN is not set"), "open": Source("open")}
+    async with running(sources=sources) as bridge:
+        answer = await exchange(bridge.port, post("/webhook/am", BODY, "Authorization: Bearer s3cr3t"))
+        assert answer.status == 503
+        assert "retry-after" in answer.headers
+        assert "TOKEN" not in answer.document["detail"]
+        assert bridge.intake.refused == []
+        assert (await exchange(bridge.port, post("/webhook/open"))).status == 200

@@ -48,6 +48,8 @@ class Authority:
         builder = _draft(name, self._name, key.public_key(), until - 5 * _DAY, until)
         alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
         builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        signed_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(signed_by, critical=False)  # Python 3.13 insists
         certificate = builder.sign(self._key, hashes.SHA256())
         file = self._folder / f"{host}{'-expired' if expired else ''}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
