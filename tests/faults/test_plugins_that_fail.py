@@ -13,7 +13,13 @@ PLUGIN = """
 import asyncio
 from bridge.hooks.api import HookOptions
 
-FAULTS = {"exit": SystemExit(3), "cancel": asyncio.CancelledError(), "error": RuntimeError()}
+FAULTS = {
+    "exit": SystemExit(3),
+    "cancel": asyncio.CancelledError(),
+    "error": RuntimeError(),
+    "close": GeneratorExit(),
+    "interrupt": KeyboardInterrupt(),
+}
 
 class Faulty:
     name = "faulty"
@@ -43,7 +49,7 @@ def test_a_hook_that_raises_anything_neither_ends_the_bridge_nor_loses_an_alert(
     """`on_error: open` is the default: the alert passes a hook that failed, whatever it raised."""
     hooks = "hooks: [faulty]\nroute: {receiver: sink, hooks: [faulty]}"
     text = with_plugin(tmp_path, MAIN.replace("route: {receiver: sink}", hooks), does_io=does_io)
-    faults = ("exit", "cancel", "error")
+    faults = ("exit", "cancel", "error", "close", "interrupt")
     with bridge_of(tmp_path, text, receiver.url) as bridge:
         for fault in faults:
             assert post(bridge, fault, fault=fault).status == 200

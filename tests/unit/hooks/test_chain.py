@@ -261,12 +261,16 @@ def test_a_hook_that_does_not_say_counts_as_doing_io() -> None:
     assert Chain([Silent()]).does_io  # type: ignore[list-item]
 
 
-def test_an_interrupt_from_the_keyboard_is_not_swallowed() -> None:
-    async def interrupted(_subject: Notification, _forward: Forward) -> Verdict:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, GeneratorExit, SystemExit])
+@pytest.mark.parametrize("does_io", [False, True])
+async def test_a_hook_cannot_end_the_bridge_by_what_it_raises(raised: type[BaseException], does_io: bool) -> None:
+    async def ends_everything(_subject: Notification, _forward: Forward) -> Verdict:
+        raise raised
 
-    with pytest.raises(KeyboardInterrupt):
-        Chain([link("a", interrupted)]).judge(notification())
+    judged = await Chain([link("a", ends_everything, does_io=does_io)]).run(notification())
+
+    assert steps(judged) == [("a", "error", "raised")]
+    assert isinstance(judged.verdict, Pass)
 
 
 def test_a_bare_hook_gets_its_own_name_and_fails_open() -> None:
