@@ -34,6 +34,10 @@ class Breaker(Struct, frozen=True):
     def probing(self, now: datetime) -> Breaker:
         return replace(self, probed_at=now) if self.open else self
 
+    def unused(self) -> Breaker:
+        """The probe turned out to be no longer wanted: another may go in its place."""
+        return replace(self, probed_at=None) if self.open else self
+
     def succeeded(self) -> Breaker:
         return CLOSED
 

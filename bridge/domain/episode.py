@@ -48,7 +48,8 @@ def reduce(
     """
     if alert.status is Status.FIRING:
         return _firing(known, alert, confirmed=confirmed)
-    return _resolved(known, alert, min(alert.ends_at or now, now))
+    # No end lies in the future, but our clock may be the one that is wrong: an end never lies before its own start.
+    return _resolved(known, alert, max(alert.starts_at, min(alert.ends_at or now, now)))
 
 
 def _firing(known: Episode | None, alert: Alert, *, confirmed: bool) -> tuple[News, Episode | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -51,6 +50,8 @@ async def _claim_one(work: Work, delivery: int) -> Job | None:
     members = await incidents.news_for(work.tx, incident.id, claimed.channel)
     unwanted = still_wanted(claimed, incident, members)
     if unwanted is not None:
+        if unwanted[0] is DeliveryState.CANCELLED:
+            await _perhaps_heard(work, claimed, members)
         await _end(work, claimed, *unwanted)
         return None
     told = any(member.told for member in members) or await incidents.was_told(work.tx, incident.id, claimed.channel)
@@ -62,27 +63,38 @@ def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]
     """Why a claimed delivery is not to be sent, None if it is."""
     if incident.state == "resolved" and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT:
         return DeliveryState.SUPERSEDED, "newer_state"
+    if acknowledged_since(incident, claimed):
+        return DeliveryState.CANCELLED, "acknowledged"
+    if claimed.reason is Reason.RESOLVED and incident.state != "resolved":
+        return DeliveryState.SUPERSEDED, "newer_state"
+    if claimed.reason is Reason.RESOLVED and not members:
+        return DeliveryState.SUPERSEDED, "nothing_new"
+    told = all(member.told and member.alert.status is Status.FIRING for member in members)
+    if claimed.reason is Reason.CHANGED and not claimed.attempts and told:
+        return DeliveryState.SUPERSEDED, "nothing_new"  # after an attempt, told may mean no more than perhaps told
+    return None
+
+
+def acknowledged_since(incident: Incident, claimed: Claimed) -> bool:
+    """Whether the delivery is noise that an acknowledgement stopped: planned before it, and no resolve."""
     acknowledged = incident.acknowledged_at if incident.state == "acknowledged" else None
-    if (
+    return (
         acknowledged is not None
         and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT
         and claimed.created_at <= acknowledged
-    ):
-        return DeliveryState.CANCELLED, "acknowledged"
-    if claimed.reason is Reason.RESOLVED and not members:
-        return DeliveryState.SUPERSEDED, "nothing_new"
-    if claimed.reason is Reason.CHANGED and all(
-        member.told and member.alert.status is Status.FIRING for member in members
-    ):
-        return DeliveryState.SUPERSEDED, "nothing_new"
-    return None
+    )
+
+
+async def _perhaps_heard(work: Work, claimed: Claimed, members: Sequence[Member]) -> None:
+    """The acknowledgement left this delivery alone because it was under way, perhaps before a crash.
+
+    Whoever may have heard of the firing is to hear of its end.
+    """
+    firing = [member for member in members if member.alert.status is Status.FIRING]
+    told = [(member.alert_id, member.episode, member.alert.status) for member in firing]
+    await incidents.tell(work.tx, claimed.incident, claimed.channel, told)
 
 
 async def _end(work: Work, claimed: Claimed, state: DeliveryState, reason: str) -> None:
     await deliveries.stop(work.tx, claimed.id, state, reason, work.now)
     work.record(_KINDS[state], incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason=reason)
-
-
-def too_old(now: datetime, claimed: Claimed, limit: float) -> bool:
-    """Whether a delivery's time (in seconds) is over."""
-    return (now - claimed.created_at).total_seconds() >= limit

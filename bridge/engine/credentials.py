@@ -44,6 +44,12 @@ class Credentials:
             pace = self._paces.get(configured.credential, Pace())
             self._paces[configured.credential] = pace.after_one(now, configured.options.rate)
 
+    def not_tried(self, configured: ConfiguredChannel) -> None:
+        """A delivery that had its turn was no longer wanted: if it was a probe, the next one takes its place."""
+        breaker = self._breakers.get(configured.credential)
+        if breaker is not None:
+            self._breakers[configured.credential] = breaker.unused()
+
     def not_before(self, configured: ConfiguredChannel, due: datetime, now: datetime) -> datetime:
         """When a due delivery of a channel is worth another look."""
         pace = self._paces.get(configured.credential)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.domain.alert import Alert
 from bridge.hooks.api import Transition
@@ -24,6 +25,19 @@ class Event(Struct):
     repeated: list[Alert] = []
     firing: int = 0
     resolved: int = 0
+
+    def reopen(self) -> None:
+        """A resolved incident fires again: nobody has acknowledged that, and it escalates from the beginning."""
+        self.incident = replace(
+            self.incident,
+            state="open",
+            resolved_at=None,
+            resolved_by="",
+            acknowledged_at=None,
+            acknowledged_by="",
+            escalation="",
+        )
+        self.reopened = True
 
     @property
     def transition(self) -> Transition:

@@ -57,6 +57,8 @@ async def put(
             created_at = min(created_at, waiting.created_at)
             if waiting.attempts:
                 due_at = max(due_at, waiting.due_at)
+    if incident.state == "acknowledged":
+        created_at = work.now  # what is told in spite of the acknowledgement must not look older than it
     live = await deliveries.add(work.tx, incident.id, channel, incident.receiver, reason, note, created_at, due_at)
     work.effects.live.append(live)
     work.effects.notified.append((incident.route, reason.value))
@@ -78,7 +80,11 @@ async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
         Kind.SUPERSEDED, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason="newer_state"
     )
     reason = merged_reason(claimed.reason, newer.reason)
-    await deliveries.inherit(work.tx, newer.id, reason, claimed.created_at, due_at)
+    incident = await incidents.get(work.tx, claimed.incident)
+    acknowledged = incident is not None and incident.state == "acknowledged"  # as in `put`
+    await deliveries.inherit(
+        work.tx, newer.id, reason, newer.created_at if acknowledged else claimed.created_at, due_at
+    )
     return True
 
 
@@ -91,7 +97,7 @@ async def notice(work: Work, text: str, *, about: str = "") -> None:
 
 
 async def _who_heard(work: Work, incident: Incident) -> list[str]:
-    told = await incidents.told_channels(work.tx, incident.id)
+    told = await incidents.channels_told_of_firing(work.tx, incident.id)
     waiting = await deliveries.queued_of_incident(work.tx, incident.id)
     return [*told, *(channel for _id, channel, _reason, _attempts in waiting)]
 

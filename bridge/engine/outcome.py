@@ -16,7 +16,7 @@ from bridge.domain.errors import ChannelError, FailureReason, Permanent, Refused
 from bridge.domain.message import Message, Reason
 from bridge.domain.retry import gives_up, wait_before
 from bridge.engine import outbox
-from bridge.engine.claim import Job
+from bridge.engine.claim import Job, acknowledged_since
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed, Live
@@ -122,6 +122,8 @@ async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: A
         return
     note = f"not delivered over {claimed.channel}: {error}"
     incident = await incidents.get(work.tx, claimed.incident) if claimed.incident else None
+    if incident is not None and acknowledged_since(incident, claimed):
+        return
     if incident is not None:
         await outbox.put(work, incident, fallback, claimed.reason, note=note)
     elif not claimed.note.startswith("not delivered"):  # a notice about a notice ends here

@@ -99,22 +99,25 @@ class Planner:
         )
         known = KnownAlert(alert_id, episode, added_labels, added_annotations)
         shown = _shown(alert, known)
-        reopened = await self._reopened(alert_id) if self._confirmed else None
-        if reopened is not None:
-            await self._join(reopened, shown, known, fresh=not known_id)
+        reopened = await self._reopened(alert_id, episode.number - 1) if self._confirmed else []
+        for event in reopened:
+            await self._join(event, shown, known, fresh=not known_id)
+        if reopened:
             return
         for route in find(self._work.generation.root, shown.labels):
             event = await self._event_of_group(route, shown)
             await self._join(event, shown, known, fresh=not known_id)
 
-    async def _reopened(self, alert_id: int) -> Event | None:
-        """A firing that came late and stayed goes back to the incident that its resolve had ended."""
-        incident_id = await incidents.last_of(self._work.tx, alert_id)
-        event = await self._event_of(incident_id) if incident_id else None
-        if event is not None and event.incident.state == "resolved":
-            event.incident = replace(event.incident, state="open", resolved_at=None, resolved_by="")
-            event.reopened = True
-        return event
+    async def _reopened(self, alert_id: int, ended: int) -> list[Event]:
+        """A firing that came late and stayed goes back to the incidents of the episode that its resolve had ended."""
+        found = []
+        for incident_id in await incidents.of_episode(self._work.tx, alert_id, ended):
+            event = await self._event_of(incident_id)
+            if event is not None:
+                if event.incident.state == "resolved":
+                    event.reopen()
+                found.append(event)
+        return found
 
     async def _join(self, event: Event, alert: Alert, known: KnownAlert, *, fresh: bool) -> None:
         incident, labels = event.incident, alert.labels
@@ -165,7 +168,8 @@ class Planner:
             self._events[incident_id] = Event(
                 incident, severity_before=incident.severity, firing=incident.firing, resolved=incident.resolved
             )
-            self._by_group[incident.route, incident.group_hash] = incident_id
+            if incident.state != "resolved":  # what is new goes to an incident that is open
+                self._by_group[incident.route, incident.group_hash] = incident_id
         return self._events[incident_id]
 
     async def _leave(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
@@ -195,10 +199,8 @@ class Planner:
             if event is None:
                 continue
             event.repeated.append(_shown(alert, known))
-            incident = event.incident
-            if incident.state == "resolved" and _may_reopen(incident, work):
-                event.incident = replace(incident, state="open", resolved_at=None, resolved_by="")
-                event.reopened = True
+            if event.incident.state == "resolved" and _may_reopen(event.incident, work):
+                event.reopen()
 
     async def _settle(self, alert: Alert, known: KnownAlert) -> None:
         """Hold a firing that is no newer than an end already known: its resolve may be on the way."""

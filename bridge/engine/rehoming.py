@@ -36,14 +36,15 @@ async def rehome(transactions: Transactions, now: datetime) -> None:
 
 
 async def _move(work: Work, claimed: Claimed) -> None:
-    """The new receiver was told nothing yet, so it gets the whole state."""
+    """Whoever of the new receiver was told nothing yet gets the whole state; the others know it."""
     incident = await incidents.get(work.tx, claimed.incident) if claimed.incident else None
     if incident is None:
         return
     route = work.generation.routes.get(incident.route, work.generation.root)
-    channels = [name for name in work.generation.channels_of(route.receiver) if name in work.generation.channels]
-    if not channels:
+    present = [name for name in work.generation.channels_of(route.receiver) if name in work.generation.channels]
+    if not present:
         return
+    channels = [name for name in present if not await incidents.was_told(work.tx, incident.id, name)]
     await deliveries.stop(work.tx, claimed.id, DeliveryState.SUPERSEDED, "rerouted", work.now)
     work.record(
         Kind.SUPERSEDED, source=incident.source, incident=incident.id, delivery=claimed.id, channel=claimed.channel,

@@ -151,6 +151,8 @@ class Sender:
     def _begin(self, generation: Generation, live: Live, job: Job | None) -> None:
         configured = generation.channels.get(live.channel)
         if job is None:
+            if configured is not None:
+                self.credentials.not_tried(configured)
             self._done(live)
         elif configured is None or configured.channel is None:
             self._results.park(live, configured.problem if configured else "")

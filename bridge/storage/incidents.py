@@ -106,10 +106,9 @@ async def with_firing(tx: Tx, alert_id: int) -> list[str]:
     return [row[0] for row in await tx.all("incidents_with_firing", alert_id)]
 
 
-async def last_of(tx: Tx, alert_id: int) -> str:
-    """The newest incident the alert was in, empty if none."""
-    row = await tx.one("incident_last_of_alert", alert_id)
-    return row[0] or "" if row else ""
+async def of_episode(tx: Tx, alert_id: int, episode: int) -> list[str]:
+    """Ids of the incidents that an episode of the alert was in."""
+    return [row[0] for row in await tx.all("incidents_of_episode", alert_id, episode)]
 
 
 async def has_resolved(tx: Tx, incident: str, alert_id: int) -> bool:
@@ -190,7 +189,13 @@ async def tell(tx: Tx, incident: str, channel: str, told: Sequence[tuple[int, in
 
 
 async def told_channels(tx: Tx, incident: str) -> list[str]:
+    """The channels that were told anything."""
     return [row[0] for row in await tx.all("told_channels", incident)]
+
+
+async def channels_told_of_firing(tx: Tx, incident: str) -> list[str]:
+    """The channels that were told of a firing, and not yet of its end."""
+    return [row[0] for row in await tx.all("told_firing", incident)]
 
 
 async def was_told(tx: Tx, incident: str, channel: str) -> bool:

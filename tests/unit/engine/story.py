@@ -310,7 +310,9 @@ class Story:
     # -- what people do
 
     async def act(self, what: str, which: int) -> None:
-        views = (await self.bench.operator.incidents()).incidents
+        listed = (await self.bench.operator.incidents()).incidents
+        # Ids are random among incidents of one moment; a story must be the same each time it is told.
+        views = sorted(listed, key=lambda one: (one.opened_at, one.route), reverse=True)
         if not views:
             return
         view = views[which % len(views)]

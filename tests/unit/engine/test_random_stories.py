@@ -272,16 +272,11 @@ HARD: dict[str, list[Step]] = {
 }  # fmt: skip
 
 
-NOT_YET = pytest.mark.xfail(reason="the engine does not keep this promise in every order of events", strict=True)
-
-
-@NOT_YET
 @pytest.mark.parametrize("name", HARD)
 def test_a_story_that_is_hard_to_tell_is_told_to_its_end(name: str) -> None:
     assert judge(HARD[name]) == []
 
 
-@NOT_YET
 def test_a_story_without_failures_is_told_once_and_to_its_end() -> None:
     hold(range(STORIES), wild=False)
 

@@ -37,8 +37,8 @@ FROM incidents WHERE group_hash = ?3 AND source = ?1 AND route = ?2 AND state <>
 -- name: incidents_with_firing
 SELECT incident FROM incident_alerts WHERE alert = ? AND status = 'firing';
 
--- name: incident_last_of_alert
-SELECT max(incident) FROM incident_alerts WHERE alert = ?;
+-- name: incidents_of_episode
+SELECT incident FROM incident_alerts WHERE alert = ? AND episode = ?;
 
 -- name: incident_alert_resolved
 SELECT 1 FROM incident_alerts WHERE incident = ? AND alert = ? AND status = 'resolved';

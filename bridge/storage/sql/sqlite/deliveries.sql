@@ -26,7 +26,7 @@ UPDATE deliveries SET reason = ?, created_at = min(created_at, ?), due_at = max(
 UPDATE deliveries SET state = 'parked', end_reason = ?, due_at = ? WHERE id = ? AND state = 'pending';
 
 -- name: deliveries_parked_since
-SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <= ? ORDER BY id LIMIT ?;
+SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <= ? AND incident <> '' ORDER BY id LIMIT ?;
 
 -- name: delivery_unpark
 UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ? WHERE id = ? AND state = 'parked';
@@ -60,6 +60,9 @@ ON CONFLICT (incident, channel, alert) DO UPDATE SET episode = excluded.episode,
 
 -- name: told_channels
 SELECT DISTINCT channel FROM told WHERE incident = ?;
+
+-- name: told_firing
+SELECT DISTINCT channel FROM told WHERE incident = ? AND status = 'firing';
 
 -- name: told_any
 SELECT 1 FROM told WHERE incident = ? AND channel = ? LIMIT 1;
