@@ -49,6 +49,7 @@ from bridge.storage.sqlite import Database
 
 _log = structlog.get_logger("bridge")
 _GRACE = timedelta(seconds=15)
+_KEY = "newest_key"
 _LAST_WORDS = 2.0
 _PROBE = 1.0
 _PROBE_SIZE = 2**16
@@ -72,6 +73,7 @@ class Bridge:
         self._stopping = False
         self._reloading = asyncio.Lock()
         self._recorded = ""
+        self._key = ""
         self._stages = Stages(clock)
         self._clients: set[HttpClient] = set()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -257,7 +259,9 @@ class Bridge:
         if loaded.config is None:
             raise ConfigError("there is no valid configuration")
         config = loaded.config
-        opener = SecretOpener.of(config, keyring_of(config))
+        keyring = keyring_of(config)
+        self._key = keyring.public().kid if keyring is not None else ""
+        opener = SecretOpener.of(config, keyring)
         http = http_of(config)
         generation = Builder(*registries_of(loaded), http, self._redactor).build(config, opener)
         self._clients.add(http)
@@ -293,10 +297,19 @@ class Bridge:
         await journal.keep_good_files(work.tx, loaded.texts, work.now)
         if work.generation.digest != self._recorded:
             work.record(Kind.CONFIG_LOADED, digest=work.generation.digest)
+        await self._note_key(work)
         if problems:
             await _refused(work, text="\n".join(problems))
         if restored:
             await outbox.notice(work, f"the database was restored, or is another one: {restored}. It is used as it is.")
+
+    async def _note_key(self, work: Work) -> None:
+        """Record that the keyring seals with another key than before."""
+        known = await journal.fact(work.tx, _KEY)
+        if known is not None and known != self._key:
+            work.record(Kind.KEY_ROTATED, reason=self._key or "none", detail=f"before: {known or 'none'}")
+        if known != self._key:
+            await journal.set_fact(work.tx, _KEY, self._key)
 
     def _parse(self, request: Request) -> Webhook:
         source = self.config.sources.get(request.source)

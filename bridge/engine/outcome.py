@@ -76,8 +76,10 @@ async def _sent(work: Work, attempted: Attempted) -> None:
 
 async def _tell(work: Work, attempted: Attempted, *, firing_only: bool) -> None:
     """Told is set by outcomes. An unknown end is told again, an unknown firing must be followed by its end."""
+    ended = attempted.job.claimed.reason is Reason.RESOLVED and not firing_only
     told = [
-        (member.alert_id, member.episode, member.alert.status)
+        # An incident resolved by hand is over for whoever heard so, though its sender still says firing.
+        (member.alert_id, member.episode, Status.RESOLVED if ended else member.alert.status)
         for member in attempted.job.members
         if not firing_only or member.alert.status is Status.FIRING
     ]

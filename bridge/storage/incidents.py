@@ -87,7 +87,7 @@ def _member(row: Row) -> Member:
         starts_at=moment(row[10]), ends_at=maybe_moment(row[11]), starts_text=row[12], ends_text=row[13],
         generator_url=row[14], receiver=row[15], extra=row[16],
     )  # fmt: skip
-    told = len(row) > 17 and row[17] is not None and row[18] == row[4]
+    told = len(row) > 17 and row[17] == "firing" and row[18] == row[4]
     return Member(row[0], alert, row[4], unpack(row[8]), unpack(row[9]), told)
 
 

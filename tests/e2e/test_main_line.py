@@ -87,7 +87,10 @@ async def test_a_rotated_keyring_opens_what_it_sealed_anew_while_the_bridge_runs
             await eventually(lambda: _everybody(here, 1))
             listed = await asyncio.to_thread(here.bridge.command, "secrets", "list", "--json")
 
+            recorded = await asyncio.to_thread(here.bridge.command, "audit", "list", "--kind", "key_rotated", "--json")
+
         assert listed.returncode == 0
+        assert "key_rotated" in recorded.stdout
         assert len(set(_key_ids(tmp_path / "routes" / "main.yml"))) == 1
         assert here.bridge.get("/-/ready") == {"ready": True, "troubles": []}
 

@@ -249,6 +249,9 @@ HARD: dict[str, list[Step]] = {
     "reopened by a late firing, it escalates anew": [("fire", "a"), ("resolve", "a"), ("again", 1)],
     "reopened in every incident it was in": [("fire", "w"), ("resolve", "w"), ("again", 1)],
     "a new alert beside the repeat of one resolved by hand": [("fire", "a"), ("by_hand", 0), ("fire", "ac")],
+    "told of its end by hand, and away while it reopened": [
+        ("fire", "a"), ("by_hand", 1), ("reload", False), ("wait", 3700), ("fire", "a"),
+    ],
     "a change whose outcome is unknown": [("fire", "a"), ("trouble", "people", "unknown", 1), ("fire", "b")],
     "worse after an acknowledgement that could not be shown": [
         ("fire", "a"), ("trouble", "people", "network", 1), ("acknowledge", 0), ("fire", "c"),
