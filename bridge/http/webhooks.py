@@ -186,10 +186,11 @@ class Webhooks:
     ) -> Source:
         """The source, if the request is its; nothing tells an unknown source from a wrong proof."""
         ways = self._decoy if source is None else source.ways
-        try:
-            authenticate(ways, request.headers.items(), body, now)
-        except IngestError:
-            source = None
+        if ways:
+            try:
+                authenticate(ways, request.headers.items(), body, now)
+            except IngestError:
+                source = None
         uncertified = self._client_certificates and not _has_certificate(request)
         if source is None or uncertified:
             detail = "the request is not authenticated" if source is None else "a client certificate is needed"
