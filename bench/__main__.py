@@ -119,7 +119,13 @@ def main() -> None:
     ratio = statistics.median(pair[0]["cpu_ms"] / pair[1]["cpu_ms"] for pair in pairs)
     report(accepts, ours, theirs, ratio, steady, full, count)
     if given.json:
-        everything = {"accept": accepts, "bridge": ours, "alertmanager": theirs, "cpu_ratio": ratio, "latency_200": steady}
+        everything = {
+            "accept": accepts,
+            "bridge": ours,
+            "alertmanager": theirs,
+            "cpu_ratio": ratio,
+            "latency_200": steady,
+        }
         given.json.write_text(json.dumps({**everything, "memory": full, "count": count}, indent=1) + "\n")
 
 

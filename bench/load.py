@@ -55,7 +55,7 @@ class Poster(asyncio.Protocol):
             self.buffer = b""
             self.waiting.set_result(int(head[9:12]))
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         if self.waiting is not None and not self.waiting.done():
             self.waiting.set_exception(ConnectionError("closed"))
 
@@ -92,7 +92,13 @@ async def main(url: str, count: int, concurrency: int, rate: float, template: st
     at = lambda share: latencies[min(len(latencies) - 1, int(len(latencies) * share))]  # noqa: E731
     print(
         json.dumps(
-            {"seconds": seconds, "per_second": count / seconds, "statuses": statuses, "p50_ms": at(0.5), "p99_ms": at(0.99)}
+            {
+                "seconds": seconds,
+                "per_second": count / seconds,
+                "statuses": statuses,
+                "p50_ms": at(0.5),
+                "p99_ms": at(0.99),
+            }
         )
     )
 

@@ -83,7 +83,16 @@ def sink() -> Iterator[Sink]:
 
 def load(url: str, count: int, *, concurrency: int = 64, rate: float = 0, api: bool = False) -> dict[str, float]:
     """Post so many alerts; what the generator saw."""
-    words = [sys.executable, "-m", "bench.load", url, str(count), str(concurrency), str(rate), "api" if api else "webhook"]
+    words = [
+        sys.executable,
+        "-m",
+        "bench.load",
+        url,
+        str(count),
+        str(concurrency),
+        str(rate),
+        "api" if api else "webhook",
+    ]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     if set(result["statuses"]) != {"200"}:  # type: ignore[arg-type]

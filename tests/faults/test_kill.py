@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 import re
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -105,8 +106,8 @@ async def test_what_was_accepted_is_delivered_however_often_the_bridge_is_killed
     finally:
         await runner.cleanup()
 
-    print(
-        f"kills {KILLS}, accepted {len(oracle.accepted)}, lost {len(oracle.lost)}, duplicates {oracle.duplicates}, seed {SEED}"
+    sys.stderr.write(
+        f"kills {KILLS}, accepted {len(oracle.accepted)}, lost {len(oracle.lost)}, duplicates {oracle.duplicates}, seed {SEED}\n"
     )
     assert len(oracle.accepted) > 10 * KILLS
     assert not oracle.lost

@@ -15,6 +15,7 @@ import pytest
 from tests.faults.receiver import Receiver, receiving
 from tests.faults.serving import (
     MAIN,
+    alert,
     ask,
     audit,
     bridge_of,
@@ -298,18 +299,22 @@ def test_a_missing_variable_parks_its_channel_alone_and_a_start_with_it_sends_wh
         assert bridge.stop() == 0
 
 
-def test_a_source_whose_proof_cannot_be_opened_refuses_the_start(tmp_path: Path) -> None:
-    text = MAIN + 'sources: {am: {type: alertmanager, auth: {bearer: "env:NO_SUCH_TOKEN"}}}\n'
-    with bridge_of(tmp_path, text, "http://127.0.0.1:9", start=False) as bridge:
-        code, error = refused(bridge)
-        assert code == 3
-        assert "am" in error
-        assert "NO_SUCH_TOKEN" in error
-        assert "Traceback" not in error
+def test_a_source_whose_proof_cannot_be_opened_is_closed_alone_and_opens_with_its_secret(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Its senders are told to try again, the others are served, and whoever asks for troubles hears of it."""
+    token = tmp_path / "token"
+    sources = f'{{am: {{type: alertmanager, auth: {{bearer: "file:{token}"}}}}, default: {{}}}}'
+    with bridge_of(tmp_path, MAIN + f"sources: {sources}\n", receiver.url) as bridge:
+        assert ask(bridge, "POST", "/webhook/am", alert("A")).status == 503
+        assert post(bridge, "B").status == 200
+        until(lambda: receiver.names() == {"B"})
+        assert "source_closed am" in troubles(bridge)
 
-        bridge._environment["NO_SUCH_TOKEN"] = "opens"
-        bridge.start()
-        assert post(bridge, "A").status == 401
+        token.write_text("test-key-of-the-source")
+        assert ask(bridge, "POST", "/-/reload").status == 200
+        assert ask(bridge, "POST", "/webhook/am", alert("A")).status == 401
+        assert troubles(bridge) == {}
 
 
 @pytest.mark.parametrize("how", ["older", "deleted"])

@@ -61,9 +61,7 @@ async def test_a_reload_swaps_the_configuration_and_records_it_once(tmp_path: Pa
         ]
 
 
-async def test_of_reloads_that_come_at_once_the_last_text_wins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_reloads_that_come_at_once_the_last_text_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reload that read an old text must not swap it in after a newer one, however long its reading took."""
     read_files = composed.read_files
     delays = [0.2, 0.0]

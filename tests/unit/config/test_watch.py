@@ -24,6 +24,7 @@ class Watched:
     ) -> None:
         self.stop = asyncio.Event()
         self.told: asyncio.Queue[None] = asyncio.Queue()
+        since = since or watch.fingerprint(path)  # so that no edit is missed however late the watch begins
         self.task = asyncio.create_task(
             self._follow(watch.changes(path, self.stop, extra=extra, since=since, debounce=0.05, poll=poll))
         )
