@@ -166,7 +166,7 @@ async def members(tx: Tx, incident: str) -> list[Member]:
 
 async def news_for(tx: Tx, incident: str, channel: str) -> list[Member]:
     """What a channel is to be told: the alerts firing now, then those whose end it was not told."""
-    return [_member(row) for row in await tx.all("incident_alerts_for_channel", incident, channel)]
+    return [_member(row) for row in await tx.all("incident_alerts_for_channel", channel, incident)]
 
 
 async def severities(tx: Tx, incident: str, label: str) -> list[str]:

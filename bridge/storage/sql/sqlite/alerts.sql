@@ -32,7 +32,7 @@ FROM incidents WHERE id = ?;
 -- name: incident_open_by_group
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
        acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved
-FROM incidents WHERE group_hash = ?3 AND source = ?1 AND route = ?2 AND state <> 'resolved' ORDER BY id LIMIT 1;
+FROM incidents WHERE source = ? AND route = ? AND group_hash = ? AND state <> 'resolved' ORDER BY id LIMIT 1;
 
 -- name: incidents_with_firing
 SELECT incident FROM incident_alerts WHERE alert = ? AND status = 'firing';
@@ -77,5 +77,5 @@ FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert WHERE ia.incident = ? O
 -- name: incident_alerts_for_channel
 SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.annotations, ia.added_labels, ia.added_annotations, ia.starts_at, ia.ends_at,
        ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, t.status, t.episode
-FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert LEFT JOIN told t ON t.incident = ia.incident AND t.channel = ?2 AND t.alert = ia.alert
-WHERE ia.incident = ?1 AND (ia.status = 'firing' OR t.status IS NOT 'resolved' OR t.episode <> ia.episode) ORDER BY ia.status, a.id;
+FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert LEFT JOIN told t ON t.incident = ia.incident AND t.channel = ? AND t.alert = ia.alert
+WHERE ia.incident = ? AND (ia.status = 'firing' OR t.status IS NOT 'resolved' OR t.episode <> ia.episode) ORDER BY ia.status, a.id;
