@@ -2,7 +2,8 @@
 
 `python -m tests.programs` (part of `make test`) unpacks what is missing from the Debian archive into `.venv/debian`. Unpacking
 rather than installing registers no service, touches nothing outside the checkout, and needs root only to refresh
-apt's lists. What cannot be had is named with the suites that will be skipped for it.
+apt's lists. A program that does not run from there, for want of libraries, is installed where we are root. What cannot be
+had is named with the suites that will be skipped for it.
 """
 
 from __future__ import annotations
