@@ -26,19 +26,6 @@ def shorten(text: str, limit: int) -> str:
     return text[:limit] if limit <= _BYTES else text[: limit - 1] + ELLIPSIS
 
 
-def shorten_bytes(text: str, limit: int) -> str:
-    """At most `limit` bytes of UTF-8: whole code points, then `…`, which is three bytes itself.
-
-    Alertmanager's TruncateInBytes: `…` alone for a limit of 3, dots below.
-    """
-    data = text.encode()
-    if len(data) <= limit:
-        return text
-    if limit < _BYTES:
-        return "." * limit
-    return data[: limit - _BYTES].decode(errors="ignore") + ELLIPSIS
-
-
 def one_line(text: str) -> str:
     """For subjects and titles: line breaks, control and direction characters, lone surrogates become single blanks."""
     return _LINE.sub(" ", text).strip()

@@ -8,7 +8,7 @@ the older of two secrets moves down without being sealed again.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -118,11 +118,6 @@ class SecretOpener:
         if field != path[-1] and len(fields) > 1:
             raise SecretError(f"{'/'.join(path)}: the credential {name!r} has no {path[-1]!r}")
         return fields[field], ("credentials", name, field)
-
-
-def open_options(options: M, path: Sequence[str], opener: SecretOpener) -> M:
-    """`options` with every Secret opened; `path` is `("channels", NAME)` for a channel's."""
-    return opener.options(options, *path)
 
 
 def open_channel(config: Config, name: str, opener: SecretOpener) -> ChannelOptions:

@@ -20,7 +20,7 @@ from bridge.engine.views import (
     IncidentSummary,
     TimelineEntry,
 )
-from bridge.routing.matchers import parse_matchers
+from bridge.routing.matchers import match_all, parse_matchers
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Stored
 from bridge.storage.incidents import Incident, Member
@@ -155,7 +155,7 @@ def _filter(query: str) -> Callable[[Incident], bool]:
     except ValueError:
         text = query.casefold()
         return lambda incident: any(text in value.casefold() for value in incident.labels.values())
-    return lambda incident: all(matcher.matches(incident.labels) for matcher in matchers)
+    return lambda incident: match_all(matchers, incident.labels)
 
 
 def _alert(member: Member) -> IncidentAlert:

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,10 +19,7 @@ from typer.testing import CliRunner
 
 from bridge.cli.routes import app
 
-pytestmark = [
-    pytest.mark.alertmanager,
-    pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed"),
-]
+pytestmark = pytest.mark.alertmanager
 
 TREES = int(os.environ.get("ALERTBRIDGE_ROUTE_TREES", "40"))
 SEED = int(os.environ.get("ALERTBRIDGE_ROUTE_SEED", "1"))

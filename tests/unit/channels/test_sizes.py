@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bridge.channels.sizes import body, clean, one_line, shorten, shorten_bytes, whole_lines
+from bridge.channels.sizes import body, clean, one_line, shorten, whole_lines
 from bridge.channels.sms_text import bits
 from tests.contract.channels.messages import many, message
 
@@ -31,31 +31,11 @@ def test_characters_are_cut_as_alertmanager_does(text: str, limit: int, short: s
     assert shorten(text, limit) == short
 
 
-@pytest.mark.parametrize(
-    ("text", "limit", "short"),
-    [
-        ("abc", 3, "abc"),
-        ("abcd", 3, "…"),
-        ("abcd", 2, ".."),
-        ("abcd", 0, ""),
-        ("abcdefg", 6, "abc…"),
-        ("äöüä", 7, "äö…"),
-        ("äöüä", 6, "ä…"),
-        ("😀😀😀", 11, "😀😀…"),
-        ("😀😀😀", 10, "😀…"),
-    ],
-)
-def test_bytes_are_cut_as_alertmanager_does(text: str, limit: int, short: str) -> None:
-    assert shorten_bytes(text, limit) == short
-
-
 @given(st.text(), st.integers(0, 50))
 def test_what_is_shortened_fits_and_what_fits_is_whole(text: str, limit: int) -> None:
     text = text.encode("utf-8", "replace").decode()
     assert len(shorten(text, limit)) <= limit
-    assert len(shorten_bytes(text, limit).encode()) <= limit
     assert shorten(text, len(text)) == text
-    assert shorten_bytes(text, len(text.encode())) == text
 
 
 def test_lines_that_do_not_fit_are_counted() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.channels.api import ChannelOptions
-from bridge.config.open_secrets import SecretOpener, open_access, open_channel, open_options, open_source
+from bridge.config.open_secrets import SecretOpener, open_access, open_channel, open_source
 from bridge.domain.errors import SecretError
 from bridge.domain.secret import Secret
 from bridge.secrets.binding import Binding
@@ -231,7 +231,7 @@ route: {{receiver: a}}
     access = open_access(config, opener)
     assert access is not None
     assert access.tokens[0].token == Secret("t0k")
-    assert open_options(config.storage, ("storage",), opener).url == Secret("sqlite:var/bridge.db")
+    assert opener.options(config.storage, "storage").url == Secret("sqlite:var/bridge.db")
     assert config.channels["a"].options is not None
     assert option(config.channels["a"].options, "token") == Secret("credential:bot")
 
