@@ -34,7 +34,7 @@ from bridge.net import Egress, HttpClient
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.transaction import Tx
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -85,7 +85,7 @@ class Recorder:
 
 @dataclass
 class Bench:
-    database: Database
+    database: SqliteDatabase
     transactions: Transactions
     intake: Intake
     sender: Sender
@@ -164,14 +164,14 @@ class Bench:
 async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -> AsyncIterator[Bench]:
     """An engine on `folder/bridge.db` with this configuration; nothing runs by itself."""
     clock = clock or Dial()
-    database = await Database.open(folder / "bridge.db")
+    database = await SqliteDatabase.open(folder / "bridge.db")
     http = HttpClient(Egress())
     try:
         metrics = Metrics(__version__)
         bench = Bench(database, *([None] * 6), clock, metrics, http)  # type: ignore[arg-type]
         bench.transactions = Transactions(database, bench.configure(text, folder))
         keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
-        bench.trail = await Trail.begin(database, keys, clock.now(), {})
+        bench.trail = await Trail.begin(database, keys, clock.now(), {}, database.path)
         rng = random.Random(1)
         attempt = Attempt(keys, clock, str)
         bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng)

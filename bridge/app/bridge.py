@@ -44,8 +44,9 @@ from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
 from bridge.storage import journal
+from bridge.storage.database import Database
 from bridge.storage.journal import Request
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 
 _log = structlog.get_logger("bridge")
 _GRACE = timedelta(seconds=15)
@@ -67,6 +68,7 @@ class Bridge:
         self._clock = clock
         self.redact = redactor.clean
         self._database = database
+        self._head_file = database.path if isinstance(database, SqliteDatabase) else None
         self._redactor = redactor
         self._loaded = loaded
         self._refused: tuple[str, ...] = ()
@@ -103,14 +105,15 @@ class Bridge:
         """
         loaded = await asyncio.to_thread(read_files, path)
         config = _usable(loaded, strict=strict)
-        database = await Database.open(database_path(config), fatal=fatal)
+        database: Database
+        database = sqlite = await SqliteDatabase.open(database_path(config), fatal=fatal)
         try:
             if loaded.refused:
                 good = await database.read(journal.good_files)
                 loaded = await asyncio.to_thread(read_files, path, good)
                 config = _usable(loaded, strict=strict)
             keyring = keyring_of(config)
-            keys_path = database.path.with_name(database.path.name + ".keys")
+            keys_path = sqlite.path.with_name(sqlite.path.name + ".keys")
             keys = keyring.instance_keys() if keyring else InstanceKeys.load_or_create(keys_path)
             bridge = cls(path, loaded, database, keys, clock, Redactor())
             await bridge._run(config)
@@ -187,7 +190,7 @@ class Bridge:
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
         ]
         if self._trail is not None and self._trail.restored:
-            troubles.append(Trouble("database_restored", self._database.path.name, self._trail.restored))
+            troubles.append(Trouble("database_restored", self._database.name, self._trail.restored))
         return Health(self.intake.healthy and not self._stopping, tuple(troubles))
 
     async def refresh(self, metrics: Metrics) -> None:
@@ -234,7 +237,7 @@ class Bridge:
     async def _run(self, config: Config) -> None:
         now = self._clock.now()
         facts = {"version": __version__, "config": config.digest}
-        self._trail = await Trail.begin(self._database, self._keys, now, facts)
+        self._trail = await Trail.begin(self._database, self._keys, now, facts, self._head_file)
         # What waits is read first: what the first commits add comes to the sender by itself.
         waiting, pending = await self.sender.load(), await self._backlog.load()
         problems = tuple(str(found) for found in self._loaded.errors)

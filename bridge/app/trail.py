@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -21,7 +22,7 @@ from bridge.audit.checkpoint import (
 from bridge.domain.audit import Kind, Record
 from bridge.domain.moment import micros
 from bridge.secrets.instance import InstanceKeys
-from bridge.storage.sqlite import Database
+from bridge.storage.database import Database
 from bridge.storage.transaction import Tx
 
 _log = structlog.get_logger("bridge.audit")
@@ -30,8 +31,10 @@ _log = structlog.get_logger("bridge.audit")
 class Trail:
     """Owns the chain. Checkpoints go into the database, beside it, and into the log as an anchor outside."""
 
-    def __init__(self, database: Database, chain: Chain, checkpoints: Checkpoints) -> None:
+    def __init__(self, database: Database, chain: Chain, checkpoints: Checkpoints, beside: Path | None) -> None:
+        """`beside` is the database file, beside which the newest checkpoint is published; None if there is no file."""
         self._database = database
+        self._beside = beside
         self._chain = chain
         self._checkpoints = checkpoints
         self._signing = asyncio.Lock()
@@ -39,13 +42,15 @@ class Trail:
         self.restored = ""
 
     @classmethod
-    async def begin(cls, database: Database, keys: InstanceKeys, now: datetime, facts: Mapping[str, str]) -> Trail:
+    async def begin(
+        cls, database: Database, keys: InstanceKeys, now: datetime, facts: Mapping[str, str], beside: Path | None
+    ) -> Trail:
         """Start a new chain after the last record; `restored` says so if the database is older than its head file."""
         last = await database.read(_last_head)
         note = await database.read(_last_note)
         checkpoints, damaged = _following(keys, note)
-        trail = cls(database, Chain.start(new_chain_id(), last), checkpoints)
-        trail.restored = await _mismatch(database) or damaged
+        trail = cls(database, Chain.start(new_chain_id(), last), checkpoints, beside)
+        trail.restored = (await _mismatch(database, beside) if beside is not None else "") or damaged
         database.chain(trail._chain)
         before, after = database.migrated
 
@@ -82,10 +87,11 @@ class Trail:
 
             note = await self._database.write(sign)
             self._checkpoints.committed(note)
-            try:
-                await asyncio.to_thread(publish, self._database.path, note)
-            except OSError as error:
-                _log.error("audit_head_not_written", error=str(error))
+            if self._beside is not None:
+                try:
+                    await asyncio.to_thread(publish, self._beside, note)
+                except OSError as error:
+                    _log.error("audit_head_not_written", error=str(error))
             _log.info("audit_checkpoint", anchor=anchor_line(note))
 
     async def end(self, now: datetime) -> None:
@@ -116,18 +122,18 @@ def _following(keys: InstanceKeys, note: str | None) -> tuple[Checkpoints, str]:
         return Checkpoints(keys, None), f"the newest checkpoint in the database cannot be read: {error}"
 
 
-async def _mismatch(database: Database) -> str:
+async def _mismatch(database: Database, beside: Path) -> str:
     """Why the database is not the one its head file speaks of, empty if it is.
 
     Whatever is wrong here must not keep the bridge from taking alerts: it starts, and says so.
     """
-    note = await asyncio.to_thread(published, database.path)
+    note = await asyncio.to_thread(published, beside)
     if note is None:
         return ""
     try:
         heads = parse_note(note).heads
     except CheckpointError as error:
-        return f"{database.path.name}.audit-head cannot be read: {error}"
+        return f"{beside.name}.audit-head cannot be read: {error}"
 
     async def found(tx: Tx) -> dict[int, tuple[str, bytes]]:
         rows = [await tx.one("audit_hash", head.seq) for head in heads]
@@ -137,6 +143,4 @@ async def _mismatch(database: Database) -> str:
     missing = first_missing(note, rows.get)
     if missing is None:
         return ""
-    return (
-        f"record {missing}, which {database.path.name}.audit-head has signed, is not in the database as it was signed"
-    )
+    return f"record {missing}, which {beside.name}.audit-head has signed, is not in the database as it was signed"

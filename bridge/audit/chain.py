@@ -91,10 +91,13 @@ class Chain:
         """The last committed record."""
         return Head(self._chain_id, self._seq, self._head)
 
-    def seal(self, records: Sequence[Record]) -> list[SealedRow]:
-        """Rows for `INSERT INTO audit`, in order. Call again in one transaction for more; then `commit` or `rollback`."""
+    def seal(self, records: Sequence[Record], after: int | None = None) -> list[SealedRow]:
+        """Rows for `INSERT INTO audit`, in order. Call again in one transaction for more; then `commit` or `rollback`.
+
+        `after` is the last sequence number in use, where other chains number on in the same table.
+        """
         prefix, chain_id = self._prefix, self._chain_id
-        seq, head = self._next_seq, self._next_head
+        seq, head = self._next_seq if after is None else after, self._next_head
         rows: list[SealedRow] = []
         for record in records:
             seq += 1

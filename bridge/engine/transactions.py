@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bridge.engine.generation import Generation
 from bridge.engine.work import Effects, Work
-from bridge.storage.sqlite import Database
+from bridge.storage.database import Database
 from bridge.storage.transaction import Tx, Unit
 
 T = TypeVar("T")

@@ -23,8 +23,9 @@ from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
 from bridge.storage.sqlite_faults import fault_of
 from bridge.storage.sqlite_group import Group, Job, Outcome
+from bridge.storage.sqlite_transaction import SqliteTx, drive
 from bridge.storage.statements import statements
-from bridge.storage.transaction import AuditSink, Tx, Unit, drive
+from bridge.storage.transaction import AuditSink, Unit
 
 T = TypeVar("T")
 
@@ -33,15 +34,18 @@ _CHECKPOINT_CHANGES = 5000
 _CHECKPOINT_BYTES = 16 * 2**20
 
 
-class Database:
-    """An open database file. `write` commits a unit; `read` runs one on a snapshot.
+class SqliteDatabase:
+    """An open database file of our own. `write` commits a unit; `read` runs one on a snapshot.
 
     `fatal` is called once, on the event loop, when the database can no longer be trusted: the process must end and
     start anew, because a failed fsync may not be tried again.
     """
 
+    shared = False
+
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, fatal: Callable[[BaseException], None]) -> None:
         self.path = path
+        self.name = path.name
         self._loop = loop
         self._fatal = fatal
         self._lock = FileLock(path)
@@ -60,7 +64,7 @@ class Database:
         self.migrated = (0, 0)
 
     @classmethod
-    async def open(cls, path: Path, *, fatal: Callable[[BaseException], None] = lambda _error: None) -> Database:
+    async def open(cls, path: Path, *, fatal: Callable[[BaseException], None] = lambda _error: None) -> SqliteDatabase:
         """Lock, open, migrate and make durable the file at `path`; its folder is made if it is missing.
 
         Raises:
@@ -179,7 +183,7 @@ class Database:
             self._reader_connections.append(connection)
         connection.execute("BEGIN")
         try:
-            tx = Tx(connection, self._statements)
+            tx = SqliteTx(connection, self._statements)
             result = drive(unit, tx)
             if tx.records:
                 raise RuntimeError("a unit that only reads has an audit record to store")

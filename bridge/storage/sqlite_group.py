@@ -11,7 +11,8 @@ from typing import Any
 
 from bridge.domain.errors import StorageFatal
 from bridge.storage.sqlite_faults import fault_of
-from bridge.storage.transaction import AuditSink, Tx, Unit, drive
+from bridge.storage.sqlite_transaction import SqliteTx, drive
+from bridge.storage.transaction import AuditSink, Unit
 
 Job = tuple[Unit[Any], "asyncio.Future[Any]", Callable[[Any], None] | None]
 """A unit, who waits for it, and what is called once it is committed."""
@@ -50,19 +51,19 @@ class Group:
 
     def _whole(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
-        tx = Tx(self._connection, self._statements)
+        tx = SqliteTx(self._connection, self._statements)
         outcomes: list[Outcome] = [(job, drive(job[0], tx), None) for job in jobs if _wanted(job)]
         self._finish(tx, sink)
         return outcomes
 
     def _apart(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
-        tx = Tx(self._connection, self._statements)
+        tx = SqliteTx(self._connection, self._statements)
         outcomes = [self._one(job, tx) for job in jobs if _wanted(job)]
         self._finish(tx, sink)
         return outcomes
 
-    def _one(self, job: Job, tx: Tx) -> Outcome:
+    def _one(self, job: Job, tx: SqliteTx) -> Outcome:
         records = len(tx.records)
         self._connection.execute("SAVEPOINT unit")
         try:
@@ -77,7 +78,7 @@ class Group:
         self._connection.execute("RELEASE unit")
         return job, result, None
 
-    def _finish(self, tx: Tx, sink: AuditSink | None) -> None:
+    def _finish(self, tx: SqliteTx, sink: AuditSink | None) -> None:
         if tx.records:
             if sink is None:
                 raise RuntimeError("audit records before the chain was set")

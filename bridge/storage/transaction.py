@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from bridge.domain.audit import Record
@@ -14,63 +13,40 @@ Row = tuple[Any, ...]
 
 
 class AuditSink(Protocol):
-    """Turns a transaction's records into chained rows. `commit` or `rollback` follows every `seal`."""
+    """Turns a transaction's records into chained rows. `commit` or `rollback` follows every `seal`.
 
-    def seal(self, records: Sequence[Record]) -> Sequence[tuple[Value, ...]]: ...
+    `after` is the last sequence number in use, where others number on too.
+    """
+
+    def seal(self, records: Sequence[Record], after: int | None = None) -> Sequence[tuple[Value, ...]]: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
 
 
-class Tx:
-    """One SQLite transaction. Its methods are coroutines that never suspend, so that units fit any database."""
+class Tx(Protocol):
+    """One transaction. Statements are called by name; `records` wait to be chained and stored with it."""
 
-    __slots__ = ("_connection", "_statements", "records")
-
-    def __init__(self, connection: sqlite3.Connection, statements: dict[str, str]) -> None:
-        self._connection = connection
-        self._statements = statements
-        self.records: list[Record] = []
+    records: list[Record]
 
     async def one(self, name: str, *values: Value) -> Row | None:
         """The first row, None if there is none."""
-        row: Row | None = self._connection.execute(self._statements[name], values).fetchone()
-        return row
+        ...
 
-    async def all(self, name: str, *values: Value) -> list[Row]:
-        return self._connection.execute(self._statements[name], values).fetchall()
+    async def all(self, name: str, *values: Value) -> list[Row]: ...
 
     async def run(self, name: str, *values: Value) -> int:
         """How many rows changed."""
-        return self._connection.execute(self._statements[name], values).rowcount
+        ...
 
     async def insert(self, name: str, *values: Value) -> int:
-        """The new row's id."""
-        return self._connection.execute(self._statements[name], values).lastrowid or 0
+        """The new row's id. Ids grow in the order of commits."""
+        ...
 
-    async def many(self, name: str, rows: Iterable[Sequence[Value]]) -> None:
-        self._connection.executemany(self._statements[name], rows)
+    async def many(self, name: str, rows: Iterable[Sequence[Value]]) -> None: ...
 
     def record(self, record: Record) -> None:
         """Add to the audit; chained and stored with this transaction or not at all."""
-        self.records.append(record)
+        ...
 
 
 Unit = Callable[[Tx], Awaitable[T]]
-
-
-def drive(unit: Unit[T], tx: Tx) -> T:
-    """Run a unit to its end without an event loop.
-
-    Raises:
-        RuntimeError: the unit awaited something besides the transaction.
-    """
-    running = unit(tx)
-    if not isinstance(running, Coroutine):
-        raise TypeError("a unit of work is a coroutine function")
-    try:
-        running.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    running.close()
-    raise RuntimeError("a unit of work may await only its transaction")

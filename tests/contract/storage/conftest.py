@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 
 DATABASES = ["sqlite"]
 
-Opener = Callable[[], Awaitable[Database]]
+Opener = Callable[[], Awaitable[SqliteDatabase]]
 
 
 @asynccontextmanager
 async def sqlite(folder: Path) -> AsyncIterator[Opener]:
     """Opens the same database again and again, one at a time; closed at the end."""
-    opened: list[Database] = []
+    opened: list[SqliteDatabase] = []
 
-    async def opener() -> Database:
+    async def opener() -> SqliteDatabase:
         for before in opened:
             await before.close()
-        opened.append(await Database.open(folder / "bridge.db"))
+        opened.append(await SqliteDatabase.open(folder / "bridge.db"))
         return opened[-1]
 
     yield opener
@@ -42,7 +42,7 @@ async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 @pytest.fixture
-async def database(reopen: Opener) -> Database:
+async def database(reopen: Opener) -> SqliteDatabase:
     return await reopen()
 
 

@@ -9,7 +9,7 @@ import pytest
 from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageBusy
 from bridge.storage import journal
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.transaction import Tx
 from tests.contract.storage.conftest import Opener
 from tests.contract.storage.units import (
@@ -25,12 +25,12 @@ from tests.contract.storage.units import (
 )
 
 
-async def test_a_unit_gives_its_result_after_the_commit(database: Database) -> None:
+async def test_a_unit_gives_its_result_after_the_commit(database: SqliteDatabase) -> None:
     assert await database.write(put("a", "1")) == "a"
     assert await fact(database, "a") == "1"
 
 
-async def test_a_unit_sees_its_own_writes(database: Database) -> None:
+async def test_a_unit_sees_its_own_writes(database: SqliteDatabase) -> None:
     async def unit(tx: Tx) -> str | None:
         await journal.set_fact(tx, "a", "1")
         return await journal.fact(tx, "a")
@@ -38,7 +38,7 @@ async def test_a_unit_sees_its_own_writes(database: Database) -> None:
     assert await database.write(unit) == "1"
 
 
-async def test_nothing_of_a_unit_that_fails_is_kept(database: Database) -> None:
+async def test_nothing_of_a_unit_that_fails_is_kept(database: SqliteDatabase) -> None:
     chained(database)
     with pytest.raises(Poison):
         await database.write(poison("a"))
@@ -48,7 +48,7 @@ async def test_nothing_of_a_unit_that_fails_is_kept(database: Database) -> None:
 
 @pytest.mark.parametrize("fault", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
 async def test_whatever_a_unit_raises_is_an_ordinary_error_for_whoever_waits(
-    database: Database, fault: BaseException
+    database: SqliteDatabase, fault: BaseException
 ) -> None:
     """A SystemExit would end the loop, a CancelledError would look like a cancellation of the one who waits."""
     with pytest.raises(RuntimeError, match=type(fault).__name__):
@@ -56,7 +56,7 @@ async def test_whatever_a_unit_raises_is_an_ordinary_error_for_whoever_waits(
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(database: Database) -> None:
+async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(database: SqliteDatabase) -> None:
     async def unit(tx: Tx) -> None:
         await journal.set_fact(tx, "a", "1")
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_one_failing_unit_of_a_hundred_fails_alone(database: Database) -> None:
+async def test_one_failing_unit_of_a_hundred_fails_alone(database: SqliteDatabase) -> None:
     chained(database)
     units = [poison("bad") if n == 40 else put(f"n{n}", str(n), record=True) for n in range(100)]
     results = await together(*(database.write(unit) for unit in units))
@@ -78,7 +78,9 @@ async def test_one_failing_unit_of_a_hundred_fails_alone(database: Database) -> 
     assert await fact(database, "bad") is None
 
 
-async def test_records_of_a_failed_unit_are_not_in_the_audit_and_every_other_is_there_once(database: Database) -> None:
+async def test_records_of_a_failed_unit_are_not_in_the_audit_and_every_other_is_there_once(
+    database: SqliteDatabase,
+) -> None:
     chain = chained(database)
     units = [poison(f"n{n}") if n % 7 == 3 else put(f"n{n}", "", record=True) for n in range(60)]
     await together(*(database.write(unit) for unit in units))
@@ -87,7 +89,7 @@ async def test_records_of_a_failed_unit_are_not_in_the_audit_and_every_other_is_
     assert chain.head.seq == 60 - len(range(3, 60, 7))
 
 
-async def test_a_unit_that_runs_twice_is_stored_once(database: Database) -> None:
+async def test_a_unit_that_runs_twice_is_stored_once(database: SqliteDatabase) -> None:
     """A group whose poison raises rolls everything back; what ran before must not leave a trace of its first run."""
     chained(database)
 
@@ -105,7 +107,7 @@ async def test_a_unit_that_runs_twice_is_stored_once(database: Database) -> None
     assert await details(database) == [str(n) for n in range(1, 61)]
 
 
-async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(database: Database) -> None:
+async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(database: SqliteDatabase) -> None:
     chained(database)
     unit = once_in_vain(put("a", "1", record=True), Poison("first run"))
     results = await together(database.write(put("b", "2", record=True)), database.write(unit))
@@ -114,7 +116,7 @@ async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(data
     assert await details(database) == ["b", "a"]
 
 
-async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: Database) -> None:
+async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: SqliteDatabase) -> None:
     """The audit fails closed: no change of state without its record."""
 
     class Broken:
@@ -133,20 +135,20 @@ async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: Data
     assert await fact(database, "b") == "1"
 
 
-async def test_a_record_before_there_is_a_chain_fails_its_unit(database: Database) -> None:
+async def test_a_record_before_there_is_a_chain_fails_its_unit(database: SqliteDatabase) -> None:
     with pytest.raises(RuntimeError, match="before the chain"):
         await database.write(put("a", "1", record=True))
     assert await fact(database, "a") is None
 
 
-async def test_units_are_committed_in_the_order_in_which_they_were_asked_for(database: Database) -> None:
+async def test_units_are_committed_in_the_order_in_which_they_were_asked_for(database: SqliteDatabase) -> None:
     chained(database)
     await together(*(database.write(put("last", str(n), record=True)) for n in range(700)))
     assert await fact(database, "last") == "699"
     assert await details(database) == ["last"] * 700
 
 
-async def test_a_reader_sees_one_state_from_its_first_look_on(database: Database) -> None:
+async def test_a_reader_sees_one_state_from_its_first_look_on(database: SqliteDatabase) -> None:
     """The read begins, a write is committed, the read looks again: it sees what it saw."""
     await database.write(put("a", "old"))
     loop = asyncio.get_running_loop()
@@ -160,7 +162,7 @@ async def test_a_reader_sees_one_state_from_its_first_look_on(database: Database
     assert await fact(database, "a") == "new"
 
 
-async def test_a_reader_does_not_see_what_is_not_committed(database: Database) -> None:
+async def test_a_reader_does_not_see_what_is_not_committed(database: SqliteDatabase) -> None:
     loop = asyncio.get_running_loop()
 
     async def unit(tx: Tx) -> str | None:
@@ -170,7 +172,7 @@ async def test_a_reader_does_not_see_what_is_not_committed(database: Database) -
     assert await database.write(unit) is None
 
 
-async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: Database) -> None:
+async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: SqliteDatabase) -> None:
     with pytest.raises(Exception, match="readonly"):
         await database.read(put("a", "1"))
 
@@ -183,7 +185,7 @@ async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: Dat
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_many_writers_at_once_lose_nothing(database: Database) -> None:
+async def test_many_writers_at_once_lose_nothing(database: SqliteDatabase) -> None:
     async def add(tx: Tx) -> None:
         await journal.set_fact(tx, "counter", str(int(await journal.fact(tx, "counter") or 0) + 1))
 
@@ -195,7 +197,7 @@ async def test_many_writers_at_once_lose_nothing(database: Database) -> None:
     assert await fact(database, "counter") == "1000"
 
 
-async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: Database) -> None:
+async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: SqliteDatabase) -> None:
     """A request that was answered 503 is sent again; its first unit must not be committed long after."""
     loop = asyncio.get_running_loop()
     begun, withdrawn = asyncio.Event(), asyncio.Event()
@@ -218,7 +220,7 @@ async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: D
     assert await fact(database, "a") is None
 
 
-async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(database: Database) -> None:
+async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(database: SqliteDatabase) -> None:
     """What follows from a commit (deliveries to send) must not depend on who still waits for it."""
     loop = asyncio.get_running_loop()
     begun, cancelled = asyncio.Event(), asyncio.Event()
@@ -241,7 +243,9 @@ async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(
     assert told == ["result"]
 
 
-async def test_what_follows_a_commit_comes_before_whoever_waits_and_not_after_a_failure(database: Database) -> None:
+async def test_what_follows_a_commit_comes_before_whoever_waits_and_not_after_a_failure(
+    database: SqliteDatabase,
+) -> None:
     told: list[str] = []
     await database.write(put("a", "1"), told.append)
     assert told == ["a"]

@@ -15,7 +15,7 @@ from bridge.audit.pins import Trust
 from bridge.audit.verify import verify
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage import migrate as migrating
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.statements import migrations
 from bridge.storage.transaction import Tx
 from tests.bridge_bench import START
@@ -26,10 +26,10 @@ NEWEST = migrations("sqlite")[-1][0]
 @asynccontextmanager
 async def begun(folder: Path) -> AsyncIterator[Trail]:
     """A start on `folder/bridge.db`, ended in order."""
-    database = await Database.open(folder / "bridge.db")
+    database = await SqliteDatabase.open(folder / "bridge.db")
     keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
     try:
-        trail = await Trail.begin(database, keys, START, {"version": "1"})
+        trail = await Trail.begin(database, keys, START, {"version": "1"}, database.path)
         yield trail
         await trail.end(START)
     finally:
@@ -37,7 +37,7 @@ async def begun(folder: Path) -> AsyncIterator[Trail]:
 
 
 async def kinds(folder: Path) -> list[str]:
-    database = await Database.open(folder / "bridge.db")
+    database = await SqliteDatabase.open(folder / "bridge.db")
 
     async def unit(tx: Tx) -> list[str]:
         return [row[3] for row in await tx.all("audit_since", 0, "", "", "", "", 1000)]

@@ -17,7 +17,7 @@ from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageError
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.audit_log import open_audit_log
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.transaction import Tx
 from tests.unit.audit.history import START, History
 
@@ -235,7 +235,7 @@ def test_reading_can_change_nothing(history: History) -> None:
 
 async def test_a_log_that_is_being_written_verifies_at_any_moment(tmp_path: Path) -> None:
     path = tmp_path / "bridge.db"
-    database = await Database.open(path)
+    database = await SqliteDatabase.open(path)
     chain = Chain.start("c1", None)
     database.chain(chain)  # type: ignore[arg-type]
 

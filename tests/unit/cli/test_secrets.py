@@ -13,7 +13,7 @@ from bridge.secrets.binding import Binding
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.keyring import Keyring
 from bridge.secrets.settings import DEFAULT_ENVIRONMENT, DEFAULT_KEYRING
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.transaction import Tx
 
 SECRET = "xoxb-canary-99"
@@ -170,7 +170,7 @@ async def test_a_key_that_a_text_in_the_database_needs_is_not_retired() -> None:
     _run("keygen")
     old = Keyring.load(Path("ring.json")).public().kid
     kept = f"channels: {{chat: {{token: '{_sealed('channels/chat/token')}'}}}}\n"
-    database = await Database.open(Path("data.db"))
+    database = await SqliteDatabase.open(Path("data.db"))
 
     async def keep(tx: Tx) -> None:
         await tx.run("good_file_set", "team.yml", kept, 0)

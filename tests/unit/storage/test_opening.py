@@ -15,7 +15,7 @@ from bridge.domain.errors import StorageError
 from bridge.storage import migrate as migrating
 from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.statements import migrations
 from tests.contract.storage.units import fact, put
 
@@ -28,8 +28,8 @@ def schema(path: Path) -> list[tuple[str, str]]:
         return [*rows, ("user_version", connection.execute("PRAGMA user_version").fetchone()[0])]
 
 
-async def opened(path: Path) -> Database:
-    database = await Database.open(path)
+async def opened(path: Path) -> SqliteDatabase:
+    database = await SqliteDatabase.open(path)
     await database.close()
     return database
 
@@ -55,7 +55,7 @@ async def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> No
         connection.execute(f"PRAGMA user_version = {NEWEST + 1}")
     before = schema(path)
     with pytest.raises(StorageError, match=f"schema {NEWEST + 1}, this version knows {NEWEST}.*restore a backup"):
-        await Database.open(path)
+        await SqliteDatabase.open(path)
     assert schema(path) == before
     FileLock(path).acquire()  # nothing holds it
 
@@ -65,7 +65,7 @@ async def test_a_migration_that_fails_in_the_middle_leaves_the_old_schema(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     path = tmp_path / "bridge.db"
-    database = await Database.open(path)
+    database = await SqliteDatabase.open(path)
     await database.write(put("a", "1"))
     await database.close()
     before = schema(path)
@@ -73,10 +73,10 @@ async def test_a_migration_that_fails_in_the_middle_leaves_the_old_schema(
     with monkeypatch.context() as newer:
         newer.setattr(migrating, "migrations", lambda _dialect: (*migrations("sqlite"), (NEWEST + 1, script)))
         with pytest.raises(StorageError, match=f"migration to schema {NEWEST + 1} failed, and nothing of it is kept"):
-            await Database.open(path)
+            await SqliteDatabase.open(path)
     assert schema(path) == before
 
-    database = await Database.open(path)
+    database = await SqliteDatabase.open(path)
     assert await fact(database, "a") == "1"
     await database.close()
 
@@ -98,7 +98,7 @@ async def test_another_programs_database_is_not_touched(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE dashboard (id INTEGER)")
     before = schema(path)
     with pytest.raises(StorageError, match="belongs to another program"):
-        await Database.open(path)
+        await SqliteDatabase.open(path)
     assert schema(path) == before
 
 
@@ -109,14 +109,14 @@ async def test_a_file_that_is_no_database_is_refused_and_named(tmp_path: Path, c
     path = tmp_path / "bridge.db"
     path.write_bytes(content)
     with pytest.raises(StorageError, match=r"cannot use the database .*bridge\.db"):
-        await Database.open(path)
+        await SqliteDatabase.open(path)
     assert path.read_bytes() == content
 
 
 async def test_a_folder_that_cannot_be_made_is_refused_and_named(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     with pytest.raises(StorageError, match=r"cannot use the database .*var/bridge\.db"):
-        await Database.open(tmp_path / "var" / "bridge.db")
+        await SqliteDatabase.open(tmp_path / "var" / "bridge.db")
 
 
 def test_the_lock_names_its_holder_and_is_freed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage import journal
-from bridge.storage.sqlite import Database
+from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.sqlite_faults import fault_of
 from bridge.storage.transaction import Tx
 from tests.contract.storage.units import NOW, chained, details, fact, poison, put, together
@@ -33,8 +33,8 @@ def failures() -> list[BaseException]:
 
 
 @pytest.fixture
-async def database(tmp_path: Path, failures: list[BaseException], spy: Spy) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "bridge.db", fatal=failures.append)
+async def database(tmp_path: Path, failures: list[BaseException], spy: Spy) -> AsyncIterator[SqliteDatabase]:
+    opened = await SqliteDatabase.open(tmp_path / "bridge.db", fatal=failures.append)
     yield opened
     await opened.close()
 
@@ -57,19 +57,19 @@ def keep(body: bytes) -> Callable[[Tx], object]:
         ("journal_size_limit", 16 * MIB),
     ],
 )
-async def test_the_writer_is_durable(database: Database, spy: Spy, pragma: str, value: object) -> None:
+async def test_the_writer_is_durable(database: SqliteDatabase, spy: Spy, pragma: str, value: object) -> None:
     await database.write(put("a", "1"))
     assert spy.writer is not None
     assert spy.writer.execute(f"PRAGMA {pragma}").fetchone()[0] == value
 
 
-async def test_five_hundred_writes_at_once_take_a_few_transactions(database: Database, spy: Spy) -> None:
+async def test_five_hundred_writes_at_once_take_a_few_transactions(database: SqliteDatabase, spy: Spy) -> None:
     spy.statements.clear()
     await together(*(database.write(put(f"n{n}", "1")) for n in range(500)))
     assert spy.count("COMMIT") <= 10
 
 
-async def test_units_that_fail_cost_one_more_transaction_and_not_one_a_unit(database: Database, spy: Spy) -> None:
+async def test_units_that_fail_cost_one_more_transaction_and_not_one_a_unit(database: SqliteDatabase, spy: Spy) -> None:
     """Somebody who asks for what does not exist must not slow down the alerts that share his group."""
     chained(database)
     spy.statements.clear()
@@ -78,7 +78,7 @@ async def test_units_that_fail_cost_one_more_transaction_and_not_one_a_unit(data
     assert await fact(database, "n199") == "1"
 
 
-async def test_only_the_writer_commits_and_checkpoints(database: Database, spy: Spy) -> None:
+async def test_only_the_writer_commits_and_checkpoints(database: SqliteDatabase, spy: Spy) -> None:
     await together(*(database.write(keep(b"x" * 100)) for _ in range(12_000)))
     await together(*(fact(database, "a") for _ in range(10)))
     await database.close()
@@ -89,7 +89,7 @@ async def test_only_the_writer_commits_and_checkpoints(database: Database, spy: 
     assert spy.who("SELECT value FROM meta") == {"reader"}
 
 
-async def test_the_write_ahead_log_stays_small_however_many_rows(database: Database, tmp_path: Path) -> None:
+async def test_the_write_ahead_log_stays_small_however_many_rows(database: SqliteDatabase, tmp_path: Path) -> None:
     log, largest = tmp_path / "bridge.db-wal", 0
     for _round in range(25):
         await together(*(database.write(keep(b"x" * 200)) for _ in range(2000)))
@@ -99,7 +99,7 @@ async def test_the_write_ahead_log_stays_small_however_many_rows(database: Datab
     assert not log.exists() or log.stat().st_size == 0
 
 
-async def test_the_write_ahead_log_stays_small_however_large_the_rows(database: Database, tmp_path: Path) -> None:
+async def test_the_write_ahead_log_stays_small_however_large_the_rows(database: SqliteDatabase, tmp_path: Path) -> None:
     log, largest = tmp_path / "bridge.db-wal", 0
     for _row in range(100):
         await database.write(keep(bytes(MIB)))
@@ -109,7 +109,7 @@ async def test_the_write_ahead_log_stays_small_however_large_the_rows(database: 
 
 async def test_a_log_that_was_not_emptied_is_replayed(tmp_path: Path) -> None:
     """As after a crash: the files are copied while they are open."""
-    database = await Database.open(tmp_path / "bridge.db")
+    database = await SqliteDatabase.open(tmp_path / "bridge.db")
     try:
         await database.write(put("a", "1"))
         crashed = tmp_path / "crashed"
@@ -118,7 +118,7 @@ async def test_a_log_that_was_not_emptied_is_replayed(tmp_path: Path) -> None:
             (crashed / name).write_bytes((tmp_path / name).read_bytes())
     finally:
         await database.close()
-    reopened = await Database.open(crashed / "bridge.db")
+    reopened = await SqliteDatabase.open(crashed / "bridge.db")
     try:
         assert await fact(reopened, "a") == "1"
     finally:
@@ -126,7 +126,7 @@ async def test_a_log_that_was_not_emptied_is_replayed(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_is_busy_and_passes_by_itself(
-    database: Database, spy: Spy, failures: list[BaseException]
+    database: SqliteDatabase, spy: Spy, failures: list[BaseException]
 ) -> None:
     chain = chained(database)
     await database.write(put("a", "1", record=True))
@@ -149,7 +149,7 @@ async def test_a_full_disk_is_busy_and_passes_by_itself(
 
 
 async def test_a_database_locked_from_outside_is_busy_and_never_an_error_of_the_unit(
-    database: Database, spy: Spy, tmp_path: Path, failures: list[BaseException]
+    database: SqliteDatabase, spy: Spy, tmp_path: Path, failures: list[BaseException]
 ) -> None:
     await database.write(put("a", "1"))
     assert spy.writer is not None
@@ -166,7 +166,7 @@ async def test_a_database_locked_from_outside_is_busy_and_never_an_error_of_the_
 
 
 async def test_who_gave_up_while_the_writer_waited_for_a_lock_has_nothing_stored(
-    database: Database, spy: Spy, tmp_path: Path
+    database: SqliteDatabase, spy: Spy, tmp_path: Path
 ) -> None:
     """His sender was told to try again, and must not be taken for a repeat then."""
     outside = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)
@@ -184,7 +184,7 @@ async def test_who_gave_up_while_the_writer_waited_for_a_lock_has_nothing_stored
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 async def test_a_file_that_is_gone_takes_no_more_alerts(
-    tmp_path: Path, database: Database, failures: list[BaseException], how: str
+    tmp_path: Path, database: SqliteDatabase, failures: list[BaseException], how: str
 ) -> None:
     """SQLite would write on into a file that nobody finds again at the next start."""
     await database.write(put("a", "1"))
@@ -201,7 +201,7 @@ async def test_a_file_that_is_gone_takes_no_more_alerts(
 
 
 async def test_a_reader_that_finds_damage_says_so_once_and_as_the_storages_error(
-    database: Database, failures: list[BaseException]
+    database: SqliteDatabase, failures: list[BaseException]
 ) -> None:
     """Loops catch StorageError; a bare sqlite3.Error would end them."""
 
@@ -221,7 +221,7 @@ async def test_a_reader_that_finds_damage_says_so_once_and_as_the_storages_error
 
 
 async def test_a_reader_for_whom_there_is_no_descriptor_left_is_busy(
-    database: Database, monkeypatch: pytest.MonkeyPatch, failures: list[BaseException]
+    database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, failures: list[BaseException]
 ) -> None:
     def no_more(*_arguments: object, **_options: object) -> sqlite3.Connection:
         error = sqlite3.OperationalError("unable to open database file")
@@ -267,7 +267,7 @@ def test_each_error_of_sqlite_has_one_meaning(code: int, reading: bool, fault: t
         assert "as SQLite says it" in str(found)
 
 
-async def test_after_a_failed_sync_nothing_is_synced_again(database: Database, spy: Spy, tmp_path: Path) -> None:
+async def test_after_a_failed_sync_nothing_is_synced_again(database: SqliteDatabase, spy: Spy, tmp_path: Path) -> None:
     """The kernel may have dropped the pages and say "done" the second time: no commit, no checkpoint, no waiting."""
     await database.write(put("a", "1"))
     error = sqlite3.OperationalError("disk I/O error")
@@ -297,7 +297,7 @@ async def test_a_writer_that_cannot_begin_ends_the_process_instead_of_keeping_ev
 
     monkeypatch.setattr(sqlite3, "connect", second_time_not)
     fatal = asyncio.Event()
-    database = await Database.open(tmp_path / "bridge.db", fatal=lambda _error: fatal.set())
+    database = await SqliteDatabase.open(tmp_path / "bridge.db", fatal=lambda _error: fatal.set())
     await asyncio.wait_for(fatal.wait(), 10)
     with pytest.raises(StorageFatal):
         await database.write(put("a", "1"))
