@@ -103,6 +103,7 @@ class FailureReason(StrEnum):
     CHANNEL_MISSING = "channel_missing"
     SECRET_UNREADABLE = "secret_unreadable"  # noqa: S105 - a reason, not a password
     GAVE_UP = "gave_up"
+    LEASE_LOST = "lease_lost"
 
 
 class ChannelError(BridgeError):

@@ -17,6 +17,7 @@ from bridge.domain.errors import ChannelError, FailureReason, Retryable
 from bridge.domain.message import AlertView, Message, Reason
 from bridge.engine.claim import Job
 from bridge.engine.generation import ConfiguredChannel, Generation
+from bridge.engine.leases import Leases
 from bridge.engine.outcome import Attempted
 from bridge.engine.render import IncidentView, render
 from bridge.secrets.instance import InstanceKeys
@@ -33,8 +34,15 @@ class Attempt(Struct, frozen=True):
     clock: Clock
     redact: Callable[[str], str]
 
-    async def make(self, generation: Generation, configured: ConfiguredChannel, live: Live, job: Job) -> Attempted:
-        """Try a delivery once; every failure becomes an outcome."""
+    async def make(
+        self,
+        generation: Generation,
+        configured: ConfiguredChannel,
+        live: Live,
+        job: Job,
+        leases: Leases | None = None,
+    ) -> Attempted:
+        """Try a delivery once; every failure becomes an outcome. A claim that was not renewed in time is not used."""
         started = time.perf_counter()
         message: Message | None = None
         receipt: Receipt | None = None
@@ -42,11 +50,13 @@ class Attempt(Struct, frozen=True):
         try:
             view = self.view(configured, job)
             message = render(view, configured.options, generation.templates)
+            if leases is not None and not leases.holds(live.id):
+                raise Retryable(FailureReason.LEASE_LOST, "another bridge may have it by now")  # noqa: TRY301 - an outcome
             receipt = await self._send(generation, configured, job, message)
         except ChannelError as failure:
             error = failure
         except asyncio.CancelledError:
-            error = Retryable(FailureReason.TIMEOUT, "the bridge stopped", unknown=True)
+            error = Retryable(FailureReason.TIMEOUT, "cut off: the bridge stopped, or lost its lease", unknown=True)
         except BaseException as failure:  # noqa: BLE001 - a plugin may raise anything, SystemExit too
             _log.error("channel_failed", channel=configured.name, error=type(failure).__name__)
             error = Retryable(FailureReason.PLUGIN_ERROR, type(failure).__name__)

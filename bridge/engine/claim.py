@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,12 +12,16 @@ from bridge.domain.alert import Status
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.message import Reason
-from bridge.storage import deliveries, incidents
+from bridge.storage import deliveries, incidents, replicas
 from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident, Member
 
 if TYPE_CHECKING:
     from bridge.engine.work import Work
+
+
+LEASE = timedelta(seconds=12)
+"""How long a claim holds by the database's clock, where the database is shared."""
 
 
 class Job(Struct, frozen=True):
@@ -33,12 +38,14 @@ _KINDS = {DeliveryState.SUPERSEDED: Kind.SUPERSEDED, DeliveryState.CANCELLED: Ki
 
 
 async def claim(work: Work, ids: Sequence[int]) -> list[Job | None]:
-    """For each id its job, None if it is not to be sent any more."""
-    return [await _claim_one(work, delivery) for delivery in ids]
+    """For each id its job, None if it is not to be sent any more, or another bridge has it."""
+    if work.owner:
+        leased = await replicas.lease(work.tx, ids, work.owner, LEASE, work.now)
+        return [await _job(work, leased.get(delivery)) for delivery in ids]
+    return [await _job(work, await deliveries.claim(work.tx, delivery)) for delivery in ids]
 
 
-async def _claim_one(work: Work, delivery: int) -> Job | None:
-    claimed = await deliveries.claim(work.tx, delivery)
+async def _job(work: Work, claimed: Claimed | None) -> Job | None:
     if claimed is None:
         return None
     if not claimed.incident:
@@ -96,5 +103,5 @@ async def _perhaps_heard(work: Work, claimed: Claimed, members: Sequence[Member]
 
 
 async def _end(work: Work, claimed: Claimed, state: DeliveryState, reason: str) -> None:
-    await deliveries.stop(work.tx, claimed.id, state, reason, work.now)
+    await deliveries.drop(work.tx, claimed, state, reason, work.now)
     work.record(_KINDS[state], incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason=reason)

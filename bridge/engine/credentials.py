@@ -66,7 +66,12 @@ class Credentials:
 
     def failed(self, credential: str, error: ChannelError, now: datetime) -> bool:
         """Whether that opened the breaker. Refused content says nothing against the credential."""
-        if error.reason in {FailureReason.CONTENT_REFUSED, FailureReason.TOO_LARGE, FailureReason.RECIPIENT_REFUSED}:
+        if error.reason in {
+            FailureReason.CONTENT_REFUSED,
+            FailureReason.TOO_LARGE,
+            FailureReason.RECIPIENT_REFUSED,
+            FailureReason.LEASE_LOST,
+        }:
             return False
         if error.reason is FailureReason.RATE_LIMITED and isinstance(error, Retryable):
             pace = self._paces.get(credential, Pace())

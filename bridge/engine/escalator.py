@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.escalation import DueStep, again
 from bridge.domain.message import Reason
 from bridge.engine import outbox
@@ -23,6 +24,7 @@ _ENCODER = msgspec.json.Encoder()
 
 async def take_step(work: Work, timer: Timer) -> bool:
     """Take a due step whose timer was just deleted; whether anybody is told."""
+    crashpoint("esc.before_claim")
     step = _DECODER.decode(timer.data)
     incident = await incidents.get(work.tx, timer.incident)
     if incident is None or incident.state != "open":
@@ -40,6 +42,7 @@ async def take_step(work: Work, timer: Timer) -> bool:
         due, repeated = following
         await timers.add(work.tx, "step", due, _ENCODER.encode(repeated).decode(), incident=incident.id)
         work.effects.due(due)
+    crashpoint("esc.after_claim")
     return True
 
 

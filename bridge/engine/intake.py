@@ -9,6 +9,7 @@ import structlog
 
 from bridge.domain.alert import Status, Webhook
 from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import IngestReason, StorageError
 from bridge.engine.backlog import Backlog
 from bridge.engine.planner import Counts, Planner
@@ -45,6 +46,7 @@ class Intake:
         except (StorageError, asyncio.CancelledError):  # cancelled: the commit took too long for the sender
             self.healthy = False
             raise
+        crashpoint("ingest.after_commit")
         self.healthy = True
         firing = sum(alert.status is Status.FIRING for alert in webhook.alerts)
         if firing:
@@ -63,7 +65,9 @@ class Intake:
 
         async def decision(work: Work) -> tuple[int, Counts]:
             request = await keep(work, webhook, body, digest, planned=True)
-            return request, await Planner(work, webhook).plan()
+            counts = await Planner(work, webhook).plan()
+            crashpoint("ingest.before_commit")
+            return request, counts
 
         try:
             request, counts = await self._transactions.write(now, decision)

@@ -17,6 +17,7 @@ class Lane:
         self._due: list[tuple[datetime, int, Live]] = []
         self._busy: set[str] = set()
         self._behind: dict[str, list[Live]] = {}
+        self._known: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._due) + sum(map(len, self._behind.values()))
@@ -25,7 +26,12 @@ class Lane:
         if live.parked:
             self.parked.append(live)
         else:
+            self._known.add(live.id)
             heapq.heappush(self._due, (live.due_at, live.id, live))
+
+    def knows(self, delivery: int) -> bool:
+        """Whether the delivery waits here."""
+        return delivery in self._known
 
     def next_due(self) -> datetime | None:
         return self._due[0][0] if self._due else None
@@ -40,6 +46,7 @@ class Lane:
                 continue
             if live.incident:
                 self._busy.add(live.incident)
+            self._known.discard(live.id)
             taken.append(live)
         self.in_flight += len(taken)
         return taken

@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.message import Reason
@@ -50,9 +51,11 @@ class Operator(Queries):
                     raise Conflict(f"acknowledged by {found.acknowledged_by} already", found.acknowledged_by)
                 return "you acknowledged it already", None
             await _acknowledge(work, found, by)
+            crashpoint("ack.before_commit")
             return "", (now - found.opened_at).total_seconds()
 
         note, seconds = await self._transactions.write(now, decision)
+        crashpoint("ack.after_commit")
         if seconds is not None:
             self._metrics.time_to_acknowledge_seconds.observe(seconds)
         return await self.incident(incident, note=note)
@@ -141,8 +144,8 @@ async def _acknowledge(work: Work, found: Incident, by: str) -> None:
     )
     work.record(Kind.ACKNOWLEDGED, actor=by, source=found.source, incident=found.id)
     await timers.pause_steps(work.tx, found.id, now)
-    for delivery, channel, reason, _attempts in await deliveries.queued_of_incident(work.tx, found.id):
-        if reason in CANCELLED_BY_ACKNOWLEDGEMENT and not work.is_in_flight(delivery):
+    for delivery, channel, reason, leased in await deliveries.queued_of_incident(work.tx, found.id):
+        if reason in CANCELLED_BY_ACKNOWLEDGEMENT and not leased and not work.is_in_flight(delivery):
             await deliveries.stop(work.tx, delivery, DeliveryState.CANCELLED, "acknowledged", now)
             work.record(Kind.CANCELLED, incident=found.id, delivery=delivery, channel=channel, reason="acknowledged")
     await incidents.save(work.tx, acknowledged)

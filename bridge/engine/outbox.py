@@ -47,7 +47,7 @@ async def put(
     created_at = due_at = work.now
     if not first:
         for waiting in await deliveries.queued(work.tx, incident.id, channel):
-            if work.is_in_flight(waiting.id):
+            if waiting.state is DeliveryState.LEASED or work.is_in_flight(waiting.id):
                 continue
             await deliveries.stop(work.tx, waiting.id, DeliveryState.SUPERSEDED, "newer_state", work.now)
             work.record(
@@ -75,7 +75,7 @@ async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
     newer = next((waiting for waiting in behind if waiting.id > claimed.id), None)
     if newer is None:
         return False
-    await deliveries.stop(work.tx, claimed.id, DeliveryState.SUPERSEDED, "newer_state", work.now)
+    await deliveries.drop(work.tx, claimed, DeliveryState.SUPERSEDED, "newer_state", work.now)
     work.record(
         Kind.SUPERSEDED, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, reason="newer_state"
     )
@@ -99,7 +99,7 @@ async def notice(work: Work, text: str, *, about: str = "") -> None:
 async def _who_heard(work: Work, incident: Incident) -> list[str]:
     told = await incidents.channels_told_of_firing(work.tx, incident.id)
     waiting = await deliveries.queued_of_incident(work.tx, incident.id)
-    return [*told, *(channel for _id, channel, _reason, _attempts in waiting)]
+    return [*told, *(channel for _id, channel, _reason, _leased in waiting)]
 
 
 def _wants(work: Work, incident: Incident, channel: str, reason: Reason) -> bool:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from bridge.channels.api import Receipt
 from bridge.domain.alert import Status
 from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import ChannelError, FailureReason, Permanent, Refused, Retryable
 from bridge.domain.message import Message, Reason
@@ -21,7 +22,7 @@ from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed, Live
 
-_UNCOUNTED = frozenset({FailureReason.RATE_LIMITED, FailureReason.BUSY})
+_UNCOUNTED = frozenset({FailureReason.RATE_LIMITED, FailureReason.BUSY, FailureReason.LEASE_LOST})
 _PROBE = timedelta(seconds=5)
 
 
@@ -98,8 +99,9 @@ async def _again(work: Work, attempted: Attempted, error: ChannelError, rng: ran
     else:
         retry_after = error.retry_after if isinstance(error, Retryable) else None
         due = work.now + wait_before(counted, retry_after, rng)
+    crashpoint("retry.reschedule")
     kept = await deliveries.again(
-        work.tx, claimed.id, due, attempts=claimed.attempts + 1, counted=counted, plain=plain, error=str(error)
+        work.tx, claimed, due, attempts=claimed.attempts + 1, counted=counted, plain=plain, error=str(error)
     )
     _record(work, attempted.kind if kept else Kind.LATE, attempted, error.reason.value, error.detail)
     if kept and not await outbox.give_way(work, claimed, due):
@@ -122,6 +124,7 @@ async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: A
     fallback = work.generation.fallback_for(claimed.channel)
     if not closed or not fallback:
         return
+    crashpoint("dead.before_meta_alert")
     note = f"not delivered over {claimed.channel}: {error}"
     incident = await incidents.get(work.tx, claimed.incident) if claimed.incident else None
     if incident is not None and acknowledged_since(incident, claimed):

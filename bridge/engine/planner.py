@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bridge.domain.alert import Alert, Status, Webhook
 from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.episode import Episode, News, reduce
 from bridge.domain.message import common
 from bridge.domain.moment import new_id
@@ -63,6 +64,7 @@ class Planner:
         """Apply every alert of the request, then conclude each incident it touched."""
         for alert in self._request.alerts:
             await self._apply(alert)
+            crashpoint("reduce.mid_batch")
         for event in self._events.values():
             await conclude(self._work, event)
         return self.counts

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import FailureReason, StorageError, StorageFatal
 from bridge.engine import outbox
 from bridge.engine.credentials import Credentials
@@ -34,6 +35,7 @@ class Parked(Struct, frozen=True):
     """
 
     live: Live
+    epoch: int
     reason: str
     problem: str
     announce: bool
@@ -95,10 +97,10 @@ class Results:
         self._metrics.attempt(channel, attempted.kind.value, reason, attempted.seconds)
         self._add(attempted)
 
-    def park(self, live: Live, problem: str) -> None:
-        """A delivery cannot be tried: its channel is missing (no `problem`) or cannot be used."""
+    def park(self, live: Live, epoch: int, problem: str) -> None:
+        """A claimed delivery cannot be tried: its channel is missing (no `problem`) or cannot be used."""
         reason = FailureReason.SECRET_UNREADABLE if problem else FailureReason.CHANNEL_MISSING
-        self._add(Parked(live, reason.value, problem, announce=live.channel not in self._announced))
+        self._add(Parked(live, epoch, reason.value, problem, announce=live.channel not in self._announced))
         self._announced.add(live.channel)
 
     def usable(self, channel: str) -> None:
@@ -130,6 +132,7 @@ class Results:
                 await self._one(work, item)
             for turn in turned:
                 await _turn(work, turn)
+            crashpoint("result.before_commit")
 
         try:
             await self._insist(decision)
@@ -144,6 +147,7 @@ class Results:
             _log.exception("outcome_not_recorded", delivery=batch[0].live.id)
             self._done(batch[0].live, again=True)
             return
+        crashpoint("result.after_commit")
         for item in batch:
             self._done(item.live)
 
@@ -165,7 +169,7 @@ class Results:
     async def _one(self, work: Work, item: Item) -> None:
         if isinstance(item, Attempted):
             await record(work, item, self._rng)
-        elif await deliveries.park(work.tx, item.live.id, item.reason, work.now):
+        elif await deliveries.park(work.tx, item.live.id, item.epoch, item.reason, work.now):
             work.record(
                 Kind.PARKED, incident=item.live.incident, delivery=item.live.id, channel=item.live.channel,
                 reason=item.reason, detail=item.problem,

@@ -2,6 +2,8 @@
 
 A slow channel has its own lane, and its own bound on what is in flight, so it slows nobody else. What is in flight
 counts until its outcome is committed.
+
+On a shared database the lanes are hints: the rows say what waits, and a claim is a lease in the row.
 """
 
 from __future__ import annotations
@@ -22,17 +24,21 @@ from bridge.engine.claim import Job, claim
 from bridge.engine.credentials import Credentials
 from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.lane import Lane
+from bridge.engine.leases import Leases
 from bridge.engine.results import Results, unpark
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
 from bridge.engine.work import Effects
 from bridge.observe.metrics import Metrics
-from bridge.storage import deliveries
+from bridge.storage import deliveries, replicas
 from bridge.storage.deliveries import Live
 
 _IDLE = timedelta(seconds=1)
 _PAGE = 5000
 _UNRECORDED = timedelta(seconds=30)
+_LOOK_EVERY = timedelta(seconds=1)
+_LOOK_AT_PARKED_EVERY = timedelta(seconds=5)
+_HINTS = 256
 _log = structlog.get_logger("bridge.sender")
 
 
@@ -40,12 +46,22 @@ class Sender:
     """Owns what is in flight. `run` is the loop; `step` is one turn of it, for a clock that a test holds."""
 
     def __init__(
-        self, transactions: Transactions, attempt: Attempt, metrics: Metrics, clock: Clock, rng: random.Random
+        self,
+        transactions: Transactions,
+        attempt: Attempt,
+        metrics: Metrics,
+        clock: Clock,
+        rng: random.Random,
+        leases: Leases | None = None,
     ) -> None:
+        """`leases` where the database is shared."""
         self.credentials = Credentials()
         self._transactions = transactions
         self._attempt = attempt
         self._clock = clock
+        self._leases = leases
+        self._looked_at: datetime | None = None
+        self._looked_at_parked: datetime | None = None
         self._lanes: dict[str, Lane] = {}
         self._in_flight: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,7 +71,12 @@ class Sender:
         transactions.follow(self._follow)
 
     async def load(self) -> int:
-        """Read what an earlier start left; gives how many. Every lease of an earlier start is void."""
+        """Read what an earlier start left; gives how many. Every lease of an earlier start is void.
+
+        On a shared database nothing is read here: what waits is looked for again and again.
+        """
+        if self._leases is not None:
+            return 0
         after = count = 0
         while True:
             page = await self._transactions.read(partial(deliveries.live, after=after, limit=_PAGE))
@@ -89,10 +110,13 @@ class Sender:
 
     async def step(self, now: datetime) -> int:
         """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
+        if self._leases is not None:
+            await self._look(now)
         taken = [live for name, lane in self._lanes.items() for live in self._take(name, lane, now)]
         if not taken:
             return 0
         self._in_flight.update(live.id for live in taken)
+        asked_at = self._leases.now() if self._leases is not None else 0.0
         try:
             jobs = await self._claim(taken, now)
         except BaseException:
@@ -100,6 +124,8 @@ class Sender:
                 self._done(live)
             self.add(taken)
             raise
+        if self._leases is not None:
+            self._leases.claimed((live.id for live, job in zip(taken, jobs, strict=True) if job), asked_at)
         generation = self._transactions.generation()
         for live, job in zip(taken, jobs, strict=True):
             self._begin(generation, live, job)
@@ -155,21 +181,26 @@ class Sender:
                 self.credentials.not_tried(configured)
             self._done(live)
         elif configured is None or configured.channel is None:
-            self._results.park(live, configured.problem if configured else "")
+            self._results.park(live, job.claimed.epoch, configured.problem if configured else "")
         else:
-            self._start(self._try(generation, configured, live, job))
+            task = self._start(self._try(generation, configured, live, job))
+            if self._leases is not None:
+                self._leases.attempted(live.id, task)
 
     async def _try(self, generation: Generation, configured: ConfiguredChannel, live: Live, job: Job) -> None:
-        attempted = await self._attempt.make(generation, configured, live, job)
+        attempted = await self._attempt.make(generation, configured, live, job, self._leases)
         self._results.attempted(attempted, configured.credential)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _done(self, live: Live, *, again: bool = False) -> None:
         self._in_flight.discard(live.id)
+        if self._leases is not None:
+            self._leases.done(live.id)
         self._lane(live.channel).done(live)
         if again:
             self.add([Live(live.id, live.incident, live.channel, self._clock.now() + _UNRECORDED)])
@@ -177,6 +208,39 @@ class Sender:
 
     def _follow(self, effects: Effects) -> None:
         self.add(effects.live)
+
+    def look_soon(self) -> None:
+        """Another bridge hinted that there is work."""
+        self._looked_at = None
+        self._turns.wake()
+
+    async def _look(self, now: datetime) -> None:
+        """Take note of what waits in the rows and is not known here; what is parked may be ours to send."""
+        if self._looked_at is not None and timedelta() <= now - self._looked_at < _LOOK_EVERY:
+            return
+        self._looked_at = now
+        channels = self._transactions.generation().channels
+        hungry = [
+            name
+            for name, configured in channels.items()
+            if configured.channel is not None and len(self._lane(name)) < _HINTS
+        ]
+        found = await self._transactions.read(lambda tx: replicas.claimable(tx, hungry, now + _LOOK_EVERY, _HINTS))
+        self.add(
+            live for live in found if live.id not in self._in_flight and not self._lane(live.channel).knows(live.id)
+        )
+        await self._look_at_parked(now)
+
+    async def _look_at_parked(self, now: datetime) -> None:
+        if self._looked_at_parked is not None and timedelta() <= now - self._looked_at_parked < _LOOK_AT_PARKED_EVERY:
+            return
+        self._looked_at_parked = now
+        found = await self._transactions.read(lambda tx: replicas.parked(tx, _PAGE))
+        for lane in self._lanes.values():
+            lane.parked.clear()
+        self.add(found)
+        if found:
+            await self.reloaded(now)
 
     def _take(self, name: str, lane: Lane, now: datetime) -> list[Live]:
         due = lane.next_due()

@@ -23,6 +23,8 @@ class Transactions:
 
     def __init__(self, database: Database, generation: Generation) -> None:
         self.in_flight: Collection[int] = frozenset()
+        self.owner = ""
+        """This bridge's name in the leases of a shared database; empty on a database of our own."""
         self._database = database
         self._generation = generation
         self._followers: list[Callable[[Effects], None]] = []
@@ -45,10 +47,10 @@ class Transactions:
             StorageBusy, StorageFatal: see `Database.write`.
         """
         generation = self._generation
-        in_flight = self.in_flight
+        in_flight, owner = self.in_flight, self.owner
 
         async def unit(tx: Tx) -> tuple[T, Effects]:
-            work = Work(tx, generation, now, in_flight)
+            work = Work(tx, generation, now, in_flight, owner)
             return await decision(work), work.effects
 
         result, _effects = await self._database.write(unit, self._committed)

@@ -33,16 +33,20 @@ class Effects(Struct):
 class Work:
     """One transaction: the configuration's generation, the time, and what it brings about.
 
-    `in_flight` are the deliveries being sent at this moment: on one bridge a claim is memory only.
+    `in_flight` are the deliveries that this bridge sends at this moment. `owner` is its name in the leases of a shared
+    database; it is empty on a database of our own, where a claim is memory only.
     """
 
-    __slots__ = ("_in_flight", "effects", "generation", "now", "tx")
+    __slots__ = ("_in_flight", "effects", "generation", "now", "owner", "tx")
 
-    def __init__(self, tx: Tx, generation: Generation, now: datetime, in_flight: Collection[int]) -> None:
+    def __init__(
+        self, tx: Tx, generation: Generation, now: datetime, in_flight: Collection[int], owner: str = ""
+    ) -> None:
         self.tx = tx
         self.generation = generation
         self.now = now
         self.effects = Effects()
+        self.owner = owner
         self._in_flight = in_flight
 
     def is_in_flight(self, delivery: int) -> bool:

@@ -26,7 +26,11 @@ class Queued(Struct, frozen=True):
 
 
 class Claimed(Struct, frozen=True):
-    """A delivery that is about to be tried. `counted` are the attempts that count for the waits between them."""
+    """A delivery that is about to be tried. `counted` are the attempts that count for the waits between them.
+
+    `epoch` grows with every lease: what an earlier holder says of the delivery is void. It stays 0 where the database is
+    our own and nothing is leased.
+    """
 
     id: int
     incident: str
@@ -38,6 +42,7 @@ class Claimed(Struct, frozen=True):
     attempts: int
     counted: int
     plain: bool
+    epoch: int = 0
 
 
 class Stored(Struct, frozen=True):
@@ -84,16 +89,19 @@ async def add(
 
 
 async def queued(tx: Tx, incident: str, channel: str) -> list[Queued]:
-    """What waits for (incident, channel), oldest first."""
+    """What waits for (incident, channel) or is being tried under a lease, oldest first."""
     return [
         Queued(row[0], Reason(row[1]), DeliveryState(row[2]), moment(row[3]), moment(row[4]), row[5])
         for row in await tx.all("deliveries_queued", incident, channel)
     ]
 
 
-async def queued_of_incident(tx: Tx, incident: str) -> list[tuple[int, str, Reason, int]]:
-    """(id, channel, reason, attempts) of everything that waits for the incident."""
-    return [(row[0], row[1], Reason(row[2]), row[3]) for row in await tx.all("deliveries_queued_of_incident", incident)]
+async def queued_of_incident(tx: Tx, incident: str) -> list[tuple[int, str, Reason, bool]]:
+    """(id, channel, reason, leased) of everything that waits for the incident or is being tried under a lease."""
+    return [
+        (row[0], row[1], Reason(row[2]), row[4] == "leased")
+        for row in await tx.all("deliveries_queued_of_incident", incident)
+    ]
 
 
 async def claim(tx: Tx, delivery: int) -> Claimed | None:
@@ -101,7 +109,14 @@ async def claim(tx: Tx, delivery: int) -> Claimed | None:
     row = await tx.one("delivery_claim", delivery)
     if row is None:
         return None
-    return Claimed(row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]))
+    return claimed_of(row)
+
+
+def claimed_of(row: Row) -> Claimed:
+    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch)."""
+    return Claimed(
+        row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]), row[10]
+    )
 
 
 async def end(
@@ -115,9 +130,16 @@ async def end(
     counted: int,
     error: str,
 ) -> bool:
-    """Close a delivery after an attempt; False if it was closed already."""
-    changed = await tx.run("delivery_end", state.value, reason, micros(now), attempts, counted, error, claimed.id)
+    """Close a delivery after an attempt; False if it was closed already, or another bridge has taken it over."""
+    changed = await tx.run(
+        "delivery_end", state.value, reason, micros(now), attempts, counted, error, claimed.id, claimed.epoch
+    )
     return changed > 0
+
+
+async def drop(tx: Tx, claimed: Claimed, state: DeliveryState, reason: str, now: datetime) -> bool:
+    """Close a claimed delivery without an attempt."""
+    return await tx.run("delivery_drop", state.value, reason, micros(now), claimed.id, claimed.epoch) > 0
 
 
 async def stop(tx: Tx, delivery: int, state: DeliveryState, reason: str, now: datetime) -> bool:
@@ -126,10 +148,12 @@ async def stop(tx: Tx, delivery: int, state: DeliveryState, reason: str, now: da
 
 
 async def again(
-    tx: Tx, delivery: int, due_at: datetime, *, attempts: int, counted: int, plain: bool, error: str, waits: str = ""
+    tx: Tx, claimed: Claimed, due_at: datetime, *, attempts: int, counted: int, plain: bool, error: str, waits: str = ""
 ) -> bool:
-    """Put a tried delivery back; `waits` says why it waits if that is not its own failure. False if it was closed."""
-    changed = await tx.run("delivery_again", micros(due_at), attempts, counted, int(plain), error, waits, delivery)
+    """Put a tried delivery back; `waits` says why it waits if that is not its own failure. False as in `end`."""
+    changed = await tx.run(
+        "delivery_again", micros(due_at), attempts, counted, int(plain), error, waits, claimed.id, claimed.epoch
+    )
     return changed > 0
 
 
@@ -138,9 +162,9 @@ async def inherit(tx: Tx, delivery: int, reason: Reason, created_at: datetime, d
     await tx.run("delivery_inherit", reason.value, micros(created_at), micros(due_at), delivery)
 
 
-async def park(tx: Tx, delivery: int, reason: str, now: datetime) -> bool:
+async def park(tx: Tx, delivery: int, epoch: int, reason: str, now: datetime) -> bool:
     """A parked delivery keeps the hour of its parking as its due time."""
-    return await tx.run("delivery_park", reason, micros(now), delivery) > 0
+    return await tx.run("delivery_park", reason, micros(now), delivery, epoch) > 0
 
 
 async def parked_since(tx: Tx, reason: str, before: datetime, limit: int) -> list[int]:

@@ -4,26 +4,31 @@ VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, 0, 0, '');
 
 -- name: deliveries_queued
 SELECT id, reason, state, created_at, due_at, attempts FROM deliveries
-WHERE incident = ? AND channel = ? AND state IN ('pending', 'parked') ORDER BY id;
+WHERE incident = ? AND channel = ? AND state IN ('pending', 'leased', 'parked') ORDER BY id;
 
 -- name: deliveries_queued_of_incident
-SELECT id, channel, reason, attempts FROM deliveries WHERE incident = ? AND state IN ('pending', 'parked') ORDER BY id;
+SELECT id, channel, reason, attempts, state FROM deliveries WHERE incident = ? AND state IN ('pending', 'leased', 'parked') ORDER BY id;
 
 -- name: delivery_end
 UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, attempts = ?, counted = ?, last_error = ?, lease_until = NULL
-WHERE id = ? AND state IN ('pending', 'leased', 'parked');
+WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased', 'parked');
 
 -- name: delivery_stop
 UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, lease_until = NULL WHERE id = ? AND state IN ('pending', 'parked');
 
+-- name: delivery_drop
+UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, lease_until = NULL
+WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased', 'parked');
+
 -- name: delivery_again
-UPDATE deliveries SET due_at = ?, attempts = ?, counted = ?, plain = ?, last_error = ?, end_reason = ? WHERE id = ? AND state IN ('pending', 'leased');
+UPDATE deliveries SET state = 'pending', owner = '', lease_until = NULL, due_at = ?, attempts = ?, counted = ?, plain = ?, last_error = ?, end_reason = ?
+WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased');
 
 -- name: delivery_inherit
 UPDATE deliveries SET reason = ?, created_at = min(created_at, ?), due_at = max(due_at, ?) WHERE id = ? AND state = 'pending';
 
 -- name: delivery_park
-UPDATE deliveries SET state = 'parked', end_reason = ?, due_at = ? WHERE id = ? AND state = 'pending';
+UPDATE deliveries SET state = 'parked', end_reason = ?, due_at = ?, lease_until = NULL WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased');
 
 -- name: deliveries_parked_since
 SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <= ? AND incident <> '' ORDER BY id LIMIT ?;
@@ -36,7 +41,7 @@ UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ?, created_at
 WHERE id = ? AND state IN ('dead', 'parked');
 
 -- name: delivery_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
 SELECT id, incident, channel, due_at, state FROM deliveries WHERE state IN ('pending', 'leased', 'parked') AND id > ? ORDER BY id LIMIT ?;
