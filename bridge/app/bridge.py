@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +14,7 @@ import structlog
 from bridge import __version__
 from bridge.app.files import database_path, http_of, keyring_of, read_files, registries_of
 from bridge.app.front import Front
+from bridge.app.parts import Parts
 from bridge.app.stages import Stages
 from bridge.app.trail import Trail
 from bridge.config.load import Loaded
@@ -23,19 +23,12 @@ from bridge.config.open_secrets import SecretOpener
 from bridge.domain.alert import Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import BridgeError, ConfigError, StorageError
 from bridge.engine import outbox
-from bridge.engine.attempt import Attempt
-from bridge.engine.backlog import Backlog
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
-from bridge.engine.intake import Intake
-from bridge.engine.operator import Operator
-from bridge.engine.refusals import Refusals
-from bridge.engine.sender import Sender
-from bridge.engine.sweeper import Sweeper
-from bridge.engine.timekeeper import Timekeeper
-from bridge.engine.transactions import Decision, Transactions
+from bridge.engine.transactions import Decision
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
 from bridge.ingest.webhook import parse
@@ -81,18 +74,14 @@ class Bridge:
         self._retiring: set[asyncio.Task[None]] = set()
         self.metrics = metrics = Metrics(__version__)
         generation, self._opener = self._build(loaded)
-        self.transactions = Transactions(database, generation)
-        self._refusals = Refusals()
-        attempt = Attempt(keys, clock, redactor.clean)
-        self.sender = Sender(self.transactions, attempt, metrics, clock, random.SystemRandom())
-        self._timekeeper = Timekeeper(self.transactions, metrics, clock)
-        self._backlog = Backlog(self.transactions, self._parse, metrics, clock)
-        self.intake = Intake(self.transactions, self._backlog, self._refusals, metrics)
-        self.operator = Operator(self.transactions, metrics)
+        self._parts = parts = Parts(
+            database, generation, keys, clock, metrics, redactor.clean, self._parse, self._checkpoint
+        )
+        self.transactions, self.sender = parts.transactions, parts.sender
+        self.intake, self.operator = parts.intake, parts.operator
         self._keys = keys
         self._trail: Trail | None = None
         self.front: Front | None = None
-        self._sweeper = Sweeper(self.transactions, self._refusals, self._checkpoint, metrics, clock)
 
     @classmethod
     async def start(
@@ -152,6 +141,7 @@ class Bridge:
         news = problems if problems != self._refused else ()
         self._loaded, self._opener = loaded, opener
         self.transactions.swap(generation)
+        crashpoint("reload.after_swap")
         self._retire(before)
         self._note_refusal(problems)
         return await self._told(partial(self._in_force, loaded=loaded, problems=news), now, problems, generation.digest)
@@ -195,7 +185,7 @@ class Bridge:
 
     async def refresh(self, metrics: Metrics) -> None:
         """Set the gauges that are counted only when asked for."""
-        await self._sweeper.measure()
+        await self._parts.sweeper.measure()
         if self._trail is not None:
             metrics.audit_records.inc(self._trail.uncounted())
 
@@ -206,18 +196,11 @@ class Bridge:
         self._stopping = True
         if self.front is not None:
             await self.front.stop()
-        self._backlog.stop()
-        self._timekeeper.stop()
-        self._sweeper.stop()
-        grace = min(self.config.server.drain_timeout, _GRACE)
-        await self.sender.stop(grace)
-        await self._stages.end()
-        await self.sender.stop(grace)  # a claim that was under way may have begun more attempts
+        crashpoint("shutdown.after_stop_accept")
         try:
-            now = self._clock.now()
-            await self._sweeper.write_refusals(now)
+            await self._parts.stop(self._stages, min(self.config.server.drain_timeout, _GRACE))
             if self._trail is not None:
-                await self._trail.end(now)
+                await self._trail.end(self._clock.now())
         finally:
             for task in self._retiring:
                 task.cancel()
@@ -239,7 +222,8 @@ class Bridge:
         facts = {"version": __version__, "config": config.digest}
         self._trail = await Trail.begin(self._database, self._keys, now, facts, self._head_file)
         # What waits is read first: what the first commits add comes to the sender by itself.
-        waiting, pending = await self.sender.load(), await self._backlog.load()
+        waiting, pending = await self._parts.load()
+        await self._parts.join(now)
         problems = tuple(str(found) for found in self._loaded.errors)
         self._note_refusal(problems)
         decision = partial(self._in_force, loaded=self._loaded, problems=problems, restored=self._trail.restored)
@@ -250,12 +234,7 @@ class Bridge:
         self.front = Front(self, config, self._opener, self._clock)
         self.front.incomplete(refused=bool(self._loaded.refused))
         await self.front.start()
-        self._stages.start(
-            sender=self.sender.run,
-            timekeeper=self._timekeeper.run,
-            backlog=self._backlog.run,
-            sweeper=self._sweeper.run,
-        )
+        self._parts.start(self._stages)
         _log.info("started", version=__version__, listen=str(config.server.listen), waiting=waiting, pending=pending)
 
     def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:

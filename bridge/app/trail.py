@@ -20,6 +20,7 @@ from bridge.audit.checkpoint import (
     published,
 )
 from bridge.domain.audit import Kind, Record
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.moment import micros
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.database import Database
@@ -31,14 +32,17 @@ _log = structlog.get_logger("bridge.audit")
 class Trail:
     """Owns the chain. Checkpoints go into the database, beside it, and into the log as an anchor outside."""
 
-    def __init__(self, database: Database, chain: Chain, checkpoints: Checkpoints, beside: Path | None) -> None:
+    def __init__(
+        self, database: Database, keys: InstanceKeys, chain: Chain, checkpoints: Checkpoints, beside: Path | None
+    ) -> None:
         """`beside` is the database file, beside which the newest checkpoint is published; None if there is no file."""
         self._database = database
+        self._keys = keys
         self._beside = beside
         self._chain = chain
         self._checkpoints = checkpoints
         self._signing = asyncio.Lock()
-        self._counted = chain.head.seq
+        self._counted = 0
         self.restored = ""
 
     @classmethod
@@ -49,13 +53,14 @@ class Trail:
         last = await database.read(_last_head)
         note = await database.read(_last_note)
         checkpoints, damaged = _following(keys, note)
-        trail = cls(database, Chain.start(new_chain_id(), last), checkpoints, beside)
+        chain = Chain.start(new_chain_id(), None if database.shared else last)
+        trail = cls(database, keys, chain, checkpoints, beside)
         trail.restored = (await _mismatch(database, beside) if beside is not None else "") or damaged
         database.chain(trail._chain)
         before, after = database.migrated
 
         async def start(tx: Tx) -> None:
-            tx.record(genesis(now, last, facts))
+            tx.record(genesis(now, await _last_head(tx), facts))
             if 0 < before < after:
                 tx.record(Record(now, Kind.MIGRATED, detail=f"from schema {before} to {after}"))
             if trail.restored:
@@ -66,32 +71,45 @@ class Trail:
 
     def uncounted(self) -> int:
         """How many records were written since the last call."""
-        written = self._chain.head.seq - self._counted
+        written = self._chain.length - self._counted
         self._counted += written
         return written
 
     async def checkpoint_if_due(self, now: datetime) -> None:
         """Sign the heads if there is something new to sign and it is time."""
-        if self._checkpoints.is_due(now, self._chain.head):
+        if not self._database.shared:
+            newest = self._chain.head
+        else:  # others record too, and may have signed
+            found, note = await self._database.read(_last_head), await self._database.read(_last_note)
+            if found is None:
+                return
+            newest, self._checkpoints = found, _following(self._keys, note)[0]
+        if self._checkpoints.is_due(now, newest):
             await self.checkpoint(now)
 
     async def checkpoint(self, now: datetime) -> None:
-        """Sign the head as of the last commit."""
+        """Sign the heads of all chains as of the last commit."""
         async with self._signing:
+            crashpoint("audit.before_checkpoint")
 
             async def sign(tx: Tx) -> str:
-                # In the writer's thread the committed head stands still.
-                note = self._checkpoints.note([self._chain.head], now)
+                # Units never interleave, so the heads stand still, and so does the checkpoint before.
+                checkpoints = self._checkpoints
+                if self._database.shared:
+                    checkpoints = _following(self._keys, await _last_note(tx))[0]
+                note = checkpoints.note(await _heads_since(tx, checkpoints.signed_through), now)
+                crashpoint("audit.after_sign")
                 await tx.run("checkpoint_add", micros(now), note)
                 return note
 
             note = await self._database.write(sign)
-            self._checkpoints.committed(note)
+            self._checkpoints = Checkpoints(self._keys, note)
             if self._beside is not None:
                 try:
                     await asyncio.to_thread(publish, self._beside, note)
                 except OSError as error:
                     _log.error("audit_head_not_written", error=str(error))
+            crashpoint("anchor.after_publish")
             _log.info("audit_checkpoint", anchor=anchor_line(note))
 
     async def end(self, now: datetime) -> None:
@@ -107,6 +125,11 @@ class Trail:
 async def _last_head(tx: Tx) -> Head | None:
     row = await tx.one("audit_last")
     return None if row is None else Head(row[1], row[0], row[2])
+
+
+async def _heads_since(tx: Tx, seq: int) -> list[Head]:
+    """The last record of each chain that has any after `seq`."""
+    return [Head(row[1], row[0], row[2]) for row in await tx.all("audit_heads_since", seq)]
 
 
 async def _last_note(tx: Tx) -> str | None:

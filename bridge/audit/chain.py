@@ -72,7 +72,7 @@ class Chain:
     `rollback` forgets them. Used by one thread: the one that writes.
     """
 
-    __slots__ = ("_chain_id", "_head", "_next_head", "_next_seq", "_prefix", "_seq")
+    __slots__ = ("_chain_id", "_head", "_next_head", "_next_length", "_next_seq", "_prefix", "_seq", "length")
 
     def __init__(self, chain_id: str, seq: int = 0, head: bytes = ZERO) -> None:
         """Go on after the record `seq` (0: the table is empty), whose hash is `head` (32 zero bytes: the chain is new)."""
@@ -80,6 +80,8 @@ class Chain:
         self._prefix = chain_prefix(chain_id.encode())
         self._seq = self._next_seq = seq
         self._head = self._next_head = head
+        self.length = self._next_length = 0
+        """How many records were committed."""
 
     @classmethod
     def start(cls, chain_id: str, previous: Head | None) -> Chain:
@@ -120,15 +122,16 @@ class Chain:
             head = entry_hash(prefix, head, seq, at, attempt, cells)
             rows.append((seq, chain_id, at, *texts[:6], attempt, *texts[6:], head))
         self._next_seq, self._next_head = seq, head
+        self._next_length += len(rows)
         return rows
 
     def commit(self) -> None:
         """The transaction with the sealed rows is on disk."""
-        self._seq, self._head = self._next_seq, self._next_head
+        self._seq, self._head, self.length = self._next_seq, self._next_head, self._next_length
 
     def rollback(self) -> None:
         """The transaction with the sealed rows came to nothing."""
-        self._next_seq, self._next_head = self._seq, self._head
+        self._next_seq, self._next_head, self._next_length = self._seq, self._head, self.length
 
 
 def genesis(at: datetime, previous: Head | None, facts: Mapping[str, str] | None = None) -> Record:

@@ -74,6 +74,11 @@ class Checkpoints:
         """`due`, for the head of the living chain."""
         return due(now, head.seq - self._seq, self._last_at)
 
+    @property
+    def signed_through(self) -> int:
+        """The highest sequence number under the newest checkpoint."""
+        return self._seq
+
     def note(self, heads: Sequence[Head], now: datetime) -> str:
         """The next signed note over these heads, all of them committed."""
         return write_note(Checkpoint(self._number + 1, micros(now), self._previous, tuple(heads)), self._keys)

@@ -22,13 +22,14 @@ from bridge.engine.turns import Turns
 from bridge.engine.work import Work
 from bridge.hooks.api import Verdict
 from bridge.observe.metrics import Metrics
-from bridge.storage import alerts, journal
+from bridge.storage import alerts, journal, replicas
 from bridge.storage.journal import Request
 from bridge.storage.transaction import Tx
 
 _PAGE = 64
 _TRIES = 5
 _IDLE = timedelta(seconds=1)
+_SPAN = timedelta(seconds=12)
 _AT_ONCE = 32
 _log = structlog.get_logger("bridge.backlog")
 
@@ -75,19 +76,32 @@ class Backlog:
 
     async def step(self) -> int:
         """Plan one page of what is pending; gives how many requests."""
-        if not self._pending:
+        if not self._transactions.owner and not self._pending:
             return 0
-        page = await self._transactions.read(lambda tx: journal.pending(tx, 0, _PAGE))
-        if not page:
+        page, epochs = await self._page()
+        if not page and not self._transactions.owner:
             self._pending = 0
         generation = self._transactions.generation()
         limit = asyncio.Semaphore(_AT_ONCE)
         prepared = await asyncio.gather(*(self._prepare(generation, request, limit) for request in page))
         done = 0
         for request, (webhook, judged) in zip(page, prepared, strict=True):
-            done += await self._plan(request, webhook, judged)
+            done += await self._plan(request, webhook, judged, epochs.get(request.partition, 0))
         self._metrics.journal_pending.set(self._pending)
         return done
+
+    async def _page(self) -> tuple[list[Request], dict[int, int]]:
+        """The oldest pending requests; on a shared database those of partitions claimed here, with their epochs."""
+        transactions = self._transactions
+        if not transactions.owner:
+            return await transactions.read(lambda tx: journal.pending(tx, 0, _PAGE)), {}
+        self._pending = await transactions.read(journal.pending_count)
+        if not self._pending:
+            return [], {}
+        epochs = await transactions.write(
+            self._clock.now(), lambda work: replicas.take_partitions(work.tx, work.owner, _SPAN)
+        )
+        return await transactions.read(lambda tx: replicas.pending_in(tx, epochs, _PAGE)), epochs
 
     async def _prepare(
         self, generation: Generation, request: Request, limit: asyncio.Semaphore
@@ -121,9 +135,11 @@ class Backlog:
         return webhook, dict(await asyncio.gather(*(judge(alert) for alert in fresh)))
 
     async def _plan(
-        self, request: Request, webhook: Webhook | None, judged: dict[tuple[str, str, str], Verdict]
+        self, request: Request, webhook: Webhook | None, judged: dict[tuple[str, str, str], Verdict], epoch: int
     ) -> int:
         async def decision(work: Work) -> None:
+            if work.owner and not await replicas.holds_partition(work.tx, request.partition, work.owner, epoch):
+                return  # the hooks took longer than the claim: another bridge plans it
             if await journal.planned(work.tx, request.id) and webhook is not None:
                 await Planner(work, webhook, judged).plan()
 

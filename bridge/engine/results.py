@@ -87,11 +87,11 @@ class Results:
         channel = attempted.job.claimed.channel
         error = attempted.error
         if error is None:
-            if self._credentials.succeeded(credential):
+            if self._credentials.succeeded(credential, attempted.at):
                 self._turned.append(BreakerTurned(credential, channel, opened=False))
             age = (attempted.at - attempted.job.claimed.created_at).total_seconds()
             self._metrics.end_to_end_seconds.observe(age)
-        elif self._credentials.failed(credential, error, attempted.at):
+        elif error.reason is not FailureReason.LEASE_LOST and self._credentials.failed(credential, error, attempted.at):
             self._turned.append(BreakerTurned(credential, channel, opened=True, why=str(error)))
         reason = error.reason.value if error else ""
         self._metrics.attempt(channel, attempted.kind.value, reason, attempted.seconds)

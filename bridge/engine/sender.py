@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from bridge.domain.clock import Clock
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import StorageError
 from bridge.engine.attempt import Attempt
 from bridge.engine.claim import Job, claim
@@ -39,6 +40,7 @@ _UNRECORDED = timedelta(seconds=30)
 _LOOK_EVERY = timedelta(seconds=1)
 _LOOK_AT_PARKED_EVERY = timedelta(seconds=5)
 _HINTS = 256
+_HOMELESS = timedelta(seconds=10)
 _log = structlog.get_logger("bridge.sender")
 
 
@@ -53,13 +55,15 @@ class Sender:
         clock: Clock,
         rng: random.Random,
         leases: Leases | None = None,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`leases` where the database is shared."""
+        """`leases` where the database is shared; the bridge that `leads` also takes what is for channels nobody has."""
         self.credentials = Credentials()
         self._transactions = transactions
         self._attempt = attempt
         self._clock = clock
         self._leases = leases
+        self._leads = leads
         self._looked_at: datetime | None = None
         self._looked_at_parked: datetime | None = None
         self._lanes: dict[str, Lane] = {}
@@ -112,7 +116,9 @@ class Sender:
         """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
         if self._leases is not None:
             await self._look(now)
-        taken = [live for name, lane in self._lanes.items() for live in self._take(name, lane, now)]
+        taken: list[Live] = []
+        for name, lane in self._lanes.items():
+            taken += self._take(name, lane, now, self._free(len(taken)))
         if not taken:
             return 0
         self._in_flight.update(live.id for live in taken)
@@ -126,6 +132,7 @@ class Sender:
             raise
         if self._leases is not None:
             self._leases.claimed((live.id for live, job in zip(taken, jobs, strict=True) if job), asked_at)
+        crashpoint("outbox.after_claim")
         generation = self._transactions.generation()
         for live, job in zip(taken, jobs, strict=True):
             self._begin(generation, live, job)
@@ -226,6 +233,9 @@ class Sender:
             if configured.channel is not None and len(self._lane(name)) < _HINTS
         ]
         found = await self._transactions.read(lambda tx: replicas.claimable(tx, hungry, now + _LOOK_EVERY, _HINTS))
+        if self._leads():
+            left = now - _HOMELESS
+            found += await self._transactions.read(lambda tx: replicas.homeless(tx, list(channels), left, _HINTS))
         self.add(
             live for live in found if live.id not in self._in_flight and not self._lane(live.channel).knows(live.id)
         )
@@ -242,14 +252,18 @@ class Sender:
         if found:
             await self.reloaded(now)
 
-    def _take(self, name: str, lane: Lane, now: datetime) -> list[Live]:
+    def _free(self, taken: int = 0) -> int:
+        """How many more attempts there may be over all channels."""
+        return self._transactions.generation().config.max_in_flight - len(self._in_flight) - taken
+
+    def _take(self, name: str, lane: Lane, now: datetime, free: int) -> list[Live]:
         due = lane.next_due()
         if due is None or due > now:
             return []
         configured = self._transactions.generation().channels.get(name)
         if configured is None or configured.channel is None:
             return lane.take(now, _PAGE)
-        taken = lane.take(now, self.credentials.room(configured, lane.in_flight, now))
+        taken = lane.take(now, self.credentials.room(configured, lane.in_flight, free, now))
         if taken:
             self.credentials.started(configured, now)
         return taken
@@ -264,7 +278,7 @@ class Sender:
                 continue
             configured = channels.get(name)
             if configured is not None:
-                if lane.in_flight >= configured.options.max_in_flight:
+                if self.credentials.full(configured, lane.in_flight, self._free()):
                     continue
                 due = self.credentials.not_before(configured, due, now)
             upcoming = min(upcoming, due)

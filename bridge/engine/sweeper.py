@@ -26,16 +26,25 @@ Checkpoint = Callable[[datetime], Awaitable[None]]
 
 
 class Sweeper:
-    """`step` is one round. `checkpoint` signs the audit's heads when that is due."""
+    """`step` is one round. `checkpoint` signs the audit's heads when that is due. Where several bridges share a
+    database, what concerns it is done by the one that `leads`.
+    """
 
     def __init__(
-        self, transactions: Transactions, refusals: Refusals, checkpoint: Checkpoint, metrics: Metrics, clock: Clock
+        self,
+        transactions: Transactions,
+        refusals: Refusals,
+        checkpoint: Checkpoint,
+        metrics: Metrics,
+        clock: Clock,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._transactions = transactions
         self._refusals = refusals
         self._checkpoint = checkpoint
         self._metrics = metrics
         self._clock = clock
+        self._leads = leads
         self._turns = Turns("sweeper")
         self._gave_up_at: datetime | None = None
 
@@ -51,11 +60,12 @@ class Sweeper:
         return _EVERY
 
     async def step(self, now: datetime) -> None:
-        await self._give_up(now)
-        await rehome(self._transactions, now)
+        if self._leads():
+            await self._give_up(now)
+            await rehome(self._transactions, now)
+            await self._checkpoint(now)
         if self._refusals.due(now):
             await self.write_refusals(now)
-        await self._checkpoint(now)
 
     async def write_refusals(self, now: datetime) -> None:
         """Write down what was refused since the last time, if anything."""

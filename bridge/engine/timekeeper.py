@@ -6,6 +6,7 @@ Every due time is a row. The loop polls; a restart loses nothing, and what an ou
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -27,16 +28,21 @@ _PAGE = 200
 _IDLE = timedelta(seconds=1)
 _AT_ONCE = 64
 _LEAST = 0.005
+_LEFT_LYING = timedelta(seconds=2)
 _log = structlog.get_logger("bridge.timekeeper")
 
 
 class Timekeeper:
     """The loop over due timers. `step` is one turn of it, for a clock that a test holds."""
 
-    def __init__(self, transactions: Transactions, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, transactions: Transactions, metrics: Metrics, clock: Clock, leads: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`leads`: whether this bridge is the first to take what is due; the others take what it left lying."""
         self._transactions = transactions
         self._metrics = metrics
         self._clock = clock
+        self._leads = leads
         self._next: datetime | None = None
         self._turns = Turns("timekeeper")
         transactions.follow(self._follow)
@@ -50,7 +56,8 @@ class Timekeeper:
 
     async def step(self, now: datetime) -> int:
         """Do what is due at `now`; gives how many timers."""
-        due = await self._transactions.read(lambda tx: timers.due(tx, now, _PAGE))
+        before = now if self._leads() else now - _LEFT_LYING
+        due = await self._transactions.read(lambda tx: timers.due(tx, before, _PAGE))
         plain = [timer for timer in due if timer.kind != "flush"]
         if plain:
             await self._take_all(plain, now)
@@ -64,6 +71,8 @@ class Timekeeper:
         self._next = await self._transactions.read(timers.next_due)
         if done:
             return 0.0
+        if not self._leads():
+            return _IDLE.total_seconds()
         wait = _IDLE.total_seconds()
         if self._next is not None:
             wait = min(wait, (self._next - self._clock.now()).total_seconds())

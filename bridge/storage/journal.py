@@ -12,7 +12,7 @@ from bridge.storage.transaction import Tx
 
 
 class Request(Struct, frozen=True):
-    """A request that is accepted and not planned yet."""
+    """A request that is accepted and not planned yet. Requests of one partition are planned in their order."""
 
     id: int
     source: str
@@ -20,6 +20,7 @@ class Request(Struct, frozen=True):
     digest: str
     body: bytes
     attempts: int
+    partition: int = 0
 
 
 async def add(tx: Tx, source: str, now: datetime, digest: str, body: bytes, generation: str, *, planned: bool) -> int:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bridge.domain.moment import micros, moment
 from bridge.storage.deliveries import Claimed, Live, claimed_of
+from bridge.storage.journal import Request
 from bridge.storage.transaction import Tx
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -79,6 +80,23 @@ async def parked(tx: Tx, limit: int) -> list[Live]:
     """What is parked, by id."""
     rows = await tx.all("deliveries_parked", limit)
     return [Live(row[0], row[1], row[2], moment(row[3]), parked=True) for row in rows]
+
+
+async def take_partitions(tx: Tx, owner: str, span: timedelta) -> dict[int, int]:
+    """Claim the partitions of the journal that have work and are free, keep those that are the owner's: their epochs."""
+    rows = await tx.all("partitions_take", owner, span // _MICROSECOND)
+    return {row[0]: row[1] for row in rows}
+
+
+async def holds_partition(tx: Tx, partition: int, owner: str, epoch: int) -> bool:
+    """Whether the partition is still the owner's, by the same claim."""
+    return await tx.one("partition_held", partition, owner, epoch) is not None
+
+
+async def pending_in(tx: Tx, partitions: Iterable[int], limit: int) -> list[Request]:
+    """Requests to be planned in these partitions, oldest first."""
+    rows = await tx.all("requests_pending_in", _json(partitions), limit)
+    return [Request(row[0], row[1], moment(row[2]), row[3], row[4], row[5], row[6]) for row in rows]
 
 
 def _json(values: Iterable[int] | Iterable[str]) -> str:

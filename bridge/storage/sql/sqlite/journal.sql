@@ -40,6 +40,9 @@ SELECT seq, at, kind, actor, channel, delivery, attempt, reason, detail FROM aud
 SELECT seq, chain, at, kind, actor, source, incident, delivery, channel, attempt, reason, digest, detail, hex(hash) FROM audit
 WHERE seq > ? AND (? = '' OR kind = ?) AND (? = '' OR incident = ?) ORDER BY seq LIMIT ?;
 
+-- name: audit_heads_since
+SELECT seq, chain, hash FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE seq > ? GROUP BY chain) ORDER BY seq;
+
 -- name: checkpoint_add
 INSERT INTO audit_checkpoints (at, note) VALUES (?, ?);
 

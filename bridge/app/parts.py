@@ -1,0 +1,105 @@
+"""The engine's parts, put together for one database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bridge import __version__
+from bridge.app.stages import Run, Stages
+from bridge.audit.chain import new_chain_id
+from bridge.domain.clock import Clock
+from bridge.engine.attempt import Attempt
+from bridge.engine.backlog import Backlog, Parse
+from bridge.engine.generation import Generation
+from bridge.engine.intake import Intake
+from bridge.engine.leases import Leases
+from bridge.engine.membership import Membership
+from bridge.engine.operator import Operator
+from bridge.engine.refusals import Refusals
+from bridge.engine.sender import Sender
+from bridge.engine.sweeper import Checkpoint, Sweeper
+from bridge.engine.timekeeper import Timekeeper
+from bridge.engine.transactions import Transactions
+from bridge.observe.metrics import Metrics
+from bridge.secrets.instance import InstanceKeys
+from bridge.storage.database import Database
+from bridge.storage.replicas import Replica
+
+
+class Parts:
+    """Everything of the engine that runs. On a shared database this bridge is one of several, and may not lead."""
+
+    def __init__(
+        self,
+        database: Database,
+        generation: Generation,
+        keys: InstanceKeys,
+        clock: Clock,
+        metrics: Metrics,
+        redact: Callable[[str], str],
+        parse: Parse,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._clock = clock
+        self.transactions = transactions = Transactions(database, generation)
+        self.leases: Leases | None = None
+        self.membership: Membership | None = None
+        if database.shared:
+            transactions.owner = owner = new_chain_id()
+            self.leases = Leases(owner, transactions, clock)
+            self.membership = Membership(Replica(owner, __version__, database.migrated[1]), transactions, clock)
+        self.refusals = Refusals()
+        self.sender = Sender(
+            transactions, Attempt(keys, clock, redact), metrics, clock, random.SystemRandom(), self.leases, self.leads
+        )
+        self.timekeeper = Timekeeper(transactions, metrics, clock, self.leads)
+        self.backlog = Backlog(transactions, parse, metrics, clock)
+        self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
+        self.operator = Operator(transactions, metrics)
+        self.sweeper = Sweeper(transactions, self.refusals, checkpoint, metrics, clock, self.leads)
+
+    def leads(self) -> bool:
+        """Whether this bridge does what is done once for all."""
+        return self.membership is None or self.membership.leads()
+
+    async def join(self, now: datetime) -> None:
+        """Say that we are there, where others may be."""
+        if self.membership is not None:
+            await self.membership.step(now)
+
+    async def load(self) -> tuple[int, int]:
+        """Read what waits; gives how many deliveries and requests."""
+        return await self.sender.load(), await self.backlog.load()
+
+    def start(self, stages: Stages) -> None:
+        """Let every loop run."""
+        loops: dict[str, Run] = {
+            "sender": self.sender.run,
+            "timekeeper": self.timekeeper.run,
+            "backlog": self.backlog.run,
+            "sweeper": self.sweeper.run,
+        }
+        if self.leases is not None:
+            loops["leases"] = self.leases.run
+        if self.membership is not None:
+            loops["membership"] = self.membership.run
+        stages.start(**loops)
+
+    async def stop(self, stages: Stages, grace: timedelta) -> None:
+        """End every loop; what is being sent may end within the grace, and is recorded."""
+        self.backlog.stop()
+        self.timekeeper.stop()
+        self.sweeper.stop()
+        if self.membership is not None:
+            self.membership.stop()
+        await self.sender.stop(grace)
+        if self.leases is not None:
+            self.leases.stop()
+        await stages.end()
+        await self.sender.stop(grace)  # a claim that was under way may have begun more attempts
+        now = self._clock.now()
+        await self.sweeper.write_refusals(now)
+        if self.membership is not None:
+            await self.membership.leave(now)
