@@ -20,7 +20,7 @@ from tests.programs import find
 pytestmark = pytest.mark.kubectl
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
-FORMS = ("single", "alertmanager", "operator")
+FORMS = ("single", "ha", "alertmanager", "operator")
 VERSIONS = ("1.29", "1.34")
 OPERATOR_GROUP = "monitoring.coreos.com/v1"
 
@@ -47,7 +47,11 @@ def pod_spec(form: str) -> Manifest:
     """The pod the bridge runs in; for the operator, what its `Alertmanager` resource says of it."""
     if form == "operator":
         return one(form, "Alertmanager")["spec"]
-    return one(form, "StatefulSet")["spec"]["template"]["spec"]
+    return workload(form)["spec"]["template"]["spec"]
+
+
+def workload(form: str) -> Manifest:
+    return one(form, "Deployment" if form == "ha" else "StatefulSet")
 
 
 def bridge(form: str) -> Manifest:
@@ -96,7 +100,7 @@ def test_every_mounted_volume_exists(form: str) -> None:
     if form == "operator":
         have.add(f"alertmanager-{one(form, 'Alertmanager')['metadata']['name']}-db")
     else:
-        have |= {claim["metadata"]["name"] for claim in one(form, "StatefulSet")["spec"]["volumeClaimTemplates"]}
+        have |= {claim["metadata"]["name"] for claim in workload(form)["spec"].get("volumeClaimTemplates", [])}
     assert {mount["name"] for container in spec["containers"] for mount in container["volumeMounts"]} <= have
 
 
@@ -116,7 +120,7 @@ def test_the_container_may_do_nothing_it_does_not_need(form: str) -> None:
     assert "memory" in bridge(form)["resources"]["limits"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["single", "alertmanager", "operator"])
 def test_what_the_bridge_writes_is_on_a_volume(form: str) -> None:
     mounts = {mount["mountPath"]: mount for mount in bridge(form)["volumeMounts"]}
     database = routes(form)["storage"]["url"].removeprefix("sqlite:")
@@ -161,7 +165,7 @@ def test_the_forms_differ_only_where_they_must() -> None:
     shared = ("image", "args", "startupProbe", "readinessProbe", "livenessProbe", "resources", "securityContext")
     containers = [bridge(form) for form in FORMS]
     for field in shared:
-        assert containers[0][field] == containers[1][field] == containers[2][field], field
+        assert all(container[field] == containers[0][field] for container in containers), field
 
 
 @pytest.mark.parametrize("form", ["alertmanager", "operator"])
@@ -189,6 +193,21 @@ def test_alone_the_bridge_asks_everybody_for_a_token() -> None:
     assert one("single", "StatefulSet")["spec"]["replicas"] == 1
 
 
+def test_several_bridges_share_a_database_a_keyring_and_no_volume() -> None:
+    spec = one("ha", "Deployment")["spec"]
+    assert spec["replicas"] == 3
+    assert not [item for item in render("ha") if item["kind"] == "StatefulSet"]
+    mounts = {mount["name"]: mount for mount in bridge("ha")["volumeMounts"]}
+    assert all(mount.get("readOnly") for name, mount in mounts.items() if name != "tmp")
+    keyring = next(volume for volume in pod_spec("ha")["volumes"] if volume["name"] == "keyring")
+    assert "optional" not in keyring["secret"], "bridges on PostgreSQL do not start without a keyring"
+    database = routes("ha")["storage"]["url"].removeprefix("file:")
+    assert str(Path(database).parent) == mounts["tokens"]["mountPath"]
+    ports = [port["port"] for rule in one("ha", "NetworkPolicy")["spec"]["egress"] for port in rule["ports"]]
+    assert 5432 in ports
+    assert one("ha", "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_service_monitor_finds_the_metrics(form: str) -> None:
     monitor = one(form, "ServiceMonitor")["spec"]
@@ -198,7 +217,7 @@ def test_the_service_monitor_finds_the_metrics(form: str) -> None:
     assert monitor["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
     labels = {"app.kubernetes.io/name": "alertmanager"}  # what the operator puts on its pods
     if form != "operator":
-        labels = one(form, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+        labels = workload(form)["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
 
 
