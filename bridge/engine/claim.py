@@ -14,7 +14,7 @@ from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.message import Reason
 from bridge.storage import deliveries, incidents, replicas
 from bridge.storage.deliveries import Claimed
-from bridge.storage.incidents import Incident, Member
+from bridge.storage.incidents import Incident, Member, Told
 
 if TYPE_CHECKING:
     from bridge.engine.work import Work
@@ -40,30 +40,30 @@ _KINDS = {DeliveryState.SUPERSEDED: Kind.SUPERSEDED, DeliveryState.CANCELLED: Ki
 async def claim(work: Work, ids: Sequence[int]) -> list[Job | None]:
     """For each id its job, None if it is not to be sent any more, or another bridge has it."""
     if work.owner:
-        leased = await replicas.lease(work.tx, ids, work.owner, LEASE, work.now)
-        return [await _job(work, leased.get(delivery)) for delivery in ids]
-    return [await _job(work, await deliveries.claim(work.tx, delivery)) for delivery in ids]
+        claimed = await replicas.lease(work.tx, ids, work.owner, LEASE, work.now)
+    else:
+        claimed = await deliveries.claim_all(work.tx, ids)
+    about = {found.id: found.incident for found in claimed.values() if found.incident}
+    told = await incidents.told_of(work.tx, about) if about else {}
+    return [
+        await _job(work, claimed[delivery], told.get(delivery)) if delivery in claimed else None for delivery in ids
+    ]
 
 
-async def _job(work: Work, claimed: Claimed | None) -> Job | None:
-    if claimed is None:
-        return None
+async def _job(work: Work, claimed: Claimed, about: Told | None) -> Job | None:
     if not claimed.incident:
         return Job(claimed, None, (), {}, told=False)
-    incident = await incidents.get(work.tx, claimed.incident)
-    if incident is None:
+    if about is None:
         await _end(work, claimed, DeliveryState.SUPERSEDED, "incident_gone")
         return None
-    members = await incidents.news_for(work.tx, incident.id, claimed.channel)
+    incident, members = about.incident, about.members
     unwanted = still_wanted(claimed, incident, members)
     if unwanted is not None:
         if unwanted[0] is DeliveryState.CANCELLED:
             await _perhaps_heard(work, claimed, members)
         await _end(work, claimed, *unwanted)
         return None
-    told = any(member.told for member in members) or await incidents.was_told(work.tx, incident.id, claimed.channel)
-    receipt = await incidents.receipt(work.tx, incident.id, claimed.channel) if told else {}
-    return Job(claimed, incident, tuple(members), receipt, told=told)
+    return Job(claimed, incident, members, about.receipt, told=about.told)
 
 
 def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]) -> tuple[DeliveryState, str] | None:
@@ -98,8 +98,10 @@ async def _perhaps_heard(work: Work, claimed: Claimed, members: Sequence[Member]
     Whoever may have heard of the firing is to hear of its end.
     """
     firing = [member for member in members if member.alert.status is Status.FIRING]
-    told = [(member.alert_id, member.episode, member.alert.status) for member in firing]
-    await incidents.tell(work.tx, claimed.incident, claimed.channel, told)
+    told = [
+        (claimed.incident, claimed.channel, member.alert_id, member.episode, member.alert.status) for member in firing
+    ]
+    await incidents.tell(work.tx, told)
 
 
 async def _end(work: Work, claimed: Claimed, state: DeliveryState, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from bridge.engine.claim import Job, acknowledged_since
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed, Live
+from bridge.storage.incidents import ToldRow
 
 _UNCOUNTED = frozenset({FailureReason.RATE_LIMITED, FailureReason.BUSY, FailureReason.LEASE_LOST})
 _PROBE = timedelta(seconds=5)
@@ -46,46 +48,62 @@ class Attempted(Struct, frozen=True):
         return Kind.UNKNOWN if isinstance(self.error, Retryable) and self.error.unknown else Kind.RETRY
 
 
-async def record(work: Work, attempted: Attempted, rng: random.Random) -> None:
-    """Write the outcome down, and queue what follows from it."""
-    if attempted.error is None:
-        await _sent(work, attempted)
-        return
+async def record(work: Work, attempted: Attempted, error: ChannelError, rng: random.Random) -> None:
+    """Write a failure down, and queue what follows from it."""
     claimed = attempted.job.claimed
     if attempted.kind is Kind.UNKNOWN:
-        await _tell(work, attempted, firing_only=True)
-    error = attempted.error
+        told = _told(attempted, firing_only=True)
+        if told:
+            await incidents.tell(work.tx, told)
     refused_twice = isinstance(error, Permanent) and (claimed.plain or not claimed.incident)
-    if refused_twice or gives_up(claimed.created_at, work.now, attempted.give_up_after):
+    if refused_twice or await _gives_up(work, attempted):
         await die(work, claimed, error, attempted=attempted)
     else:
         await _again(work, attempted, error, rng)
 
 
-async def _sent(work: Work, attempted: Attempted) -> None:
-    claimed = attempted.job.claimed
-    attempts = claimed.attempts + 1
-    receipt = attempted.receipt or Receipt()
-    closed = await deliveries.end(
-        work.tx, claimed, DeliveryState.SENT, "", work.now, attempts=attempts, counted=claimed.counted, error=""
-    )
-    await _tell(work, attempted, firing_only=False)
-    if receipt.data and claimed.incident:
-        await incidents.keep_receipt(work.tx, claimed.incident, claimed.channel, receipt.data, work.now)
-    _record(work, Kind.SENT if closed else Kind.LATE, attempted, claimed.reason.value, receipt.detail)
+async def _gives_up(work: Work, attempted: Attempted) -> bool:
+    """Whether its time is over, by the row as it is now: it was moved along if the clock jumped during the attempt."""
+    claimed, limit = attempted.job.claimed, attempted.give_up_after
+    if not gives_up(claimed.created_at, work.now, limit):
+        return False
+    stored = await deliveries.get(work.tx, claimed.id)
+    return stored is None or gives_up(stored.created_at, work.now, limit)
 
 
-async def _tell(work: Work, attempted: Attempted, *, firing_only: bool) -> None:
+async def record_sent(work: Work, sent: Sequence[Attempted]) -> None:
+    """Write down what was made, together."""
+    closed = await deliveries.sent(work.tx, [attempted.job.claimed for attempted in sent], work.now)
+    told = [row for attempted in sent for row in _told(attempted, firing_only=False)]
+    if told:
+        await incidents.tell(work.tx, told)
+    for attempted in sent:
+        claimed = attempted.job.claimed
+        receipt = attempted.receipt or Receipt()
+        if receipt.data and claimed.incident:
+            await incidents.keep_receipt(work.tx, claimed.incident, claimed.channel, receipt.data, work.now)
+        kind = Kind.SENT if claimed.id in closed else Kind.LATE
+        _record(work, kind, attempted, claimed.reason.value, receipt.detail)
+
+
+def _told(attempted: Attempted, *, firing_only: bool) -> list[ToldRow]:
     """Told is set by outcomes. An unknown end is told again, an unknown firing must be followed by its end."""
+    claimed = attempted.job.claimed
+    if claimed.reason is Reason.ACKNOWLEDGED:
+        return []
     ended = attempted.job.claimed.reason is Reason.RESOLVED and not firing_only
-    told = [
+    return [
         # An incident resolved by hand is over for whoever heard so, though its sender still says firing.
-        (member.alert_id, member.episode, Status.RESOLVED if ended else member.alert.status)
+        (
+            claimed.incident,
+            claimed.channel,
+            member.alert_id,
+            member.episode,
+            Status.RESOLVED if ended else member.alert.status,
+        )
         for member in attempted.job.members
         if not firing_only or member.alert.status is Status.FIRING
     ]
-    if told and attempted.job.claimed.reason is not Reason.ACKNOWLEDGED:
-        await incidents.tell(work.tx, attempted.job.claimed.incident, attempted.job.claimed.channel, told)
 
 
 async def _again(work: Work, attempted: Attempted, error: ChannelError, rng: random.Random) -> None:

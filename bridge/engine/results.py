@@ -17,7 +17,7 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import FailureReason, StorageError, StorageFatal
 from bridge.engine import outbox
 from bridge.engine.credentials import Credentials
-from bridge.engine.outcome import Attempted, record
+from bridge.engine.outcome import Attempted, record, record_sent
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
@@ -128,6 +128,9 @@ class Results:
 
     async def _commit(self, batch: list[Item], turned: list[BreakerTurned]) -> None:
         async def decision(work: Work) -> None:
+            made = [item for item in batch if isinstance(item, Attempted) and item.error is None]
+            if made:
+                await record_sent(work, made)
             for item in batch:
                 await self._one(work, item)
             for turn in turned:
@@ -168,7 +171,8 @@ class Results:
 
     async def _one(self, work: Work, item: Item) -> None:
         if isinstance(item, Attempted):
-            await record(work, item, self._rng)
+            if item.error is not None:
+                await record(work, item, item.error, self._rng)
         elif await deliveries.park(work.tx, item.live.id, item.epoch, item.reason, work.now):
             work.record(
                 Kind.PARKED, incident=item.live.incident, delivery=item.live.id, channel=item.live.channel,

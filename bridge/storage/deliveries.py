@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.message import Reason
-from bridge.domain.moment import maybe_moment, micros, moment
+from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
 from bridge.storage.transaction import Row, Tx
 
 
@@ -29,7 +29,7 @@ class Claimed(Struct, frozen=True):
     """A delivery that is about to be tried. `counted` are the attempts that count for the waits between them.
 
     `epoch` grows with every lease: what an earlier holder says of the delivery is void. It stays 0 where the database is
-    our own and nothing is leased.
+    our own and nothing is leased. `replayed` counts the lives it was given after it had died.
     """
 
     id: int
@@ -43,6 +43,28 @@ class Claimed(Struct, frozen=True):
     counted: int
     plain: bool
     epoch: int = 0
+    replayed: int = 0
+
+
+class Wanted(Struct, frozen=True):
+    """Which deliveries are asked for; empty means any. `reason` is why people were to be told, or why it ended.
+
+    `since` and `until` bound when the delivery was planned or last given a new life; the end is not included.
+    """
+
+    channel: str = ""
+    incident: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def values(self) -> tuple[str | int, ...]:
+        """As the statements take it."""
+        since, until = maybe_micros(self.since) or 0, maybe_micros(self.until)
+        return (
+            self.channel, self.channel, self.incident, self.incident, self.reason, self.reason, self.reason, since,
+            2**62 if until is None else until,
+        )  # fmt: skip
 
 
 class Stored(Struct, frozen=True):
@@ -63,13 +85,17 @@ class Stored(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """Where a delivery waits: what the sender keeps in memory. `incident` is empty for notices."""
+    """Where a delivery waits: what the sender keeps in memory. `incident` is empty for notices.
+
+    `replayed` ones were dead, and go behind the others.
+    """
 
     id: int
     incident: str
     channel: str
     due_at: datetime
     parked: bool = False
+    replayed: bool = False
 
 
 async def add(
@@ -112,10 +138,15 @@ async def claim(tx: Tx, delivery: int) -> Claimed | None:
     return claimed_of(row)
 
 
+async def claim_all(tx: Tx, ids: Sequence[int]) -> dict[int, Claimed]:
+    """Those of the deliveries that still wait, by id."""
+    return {row[0]: claimed_of(row) for row in await tx.all("deliveries_claim", _json(ids))}
+
+
 def claimed_of(row: Row) -> Claimed:
-    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch)."""
+    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed)."""
     return Claimed(
-        row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]), row[10]
+        row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]), *row[10:12]
     )
 
 
@@ -135,6 +166,12 @@ async def end(
         "delivery_end", state.value, reason, micros(now), attempts, counted, error, claimed.id, claimed.epoch
     )
     return changed > 0
+
+
+async def sent(tx: Tx, done: Sequence[Claimed], now: datetime) -> set[int]:
+    """Close deliveries that were made; gives those that were still open, and not taken over by another bridge."""
+    wanted = _json([[claimed.id, claimed.epoch] for claimed in done])
+    return {row[0] for row in await tx.all("deliveries_sent", micros(now), wanted)}
 
 
 async def drop(tx: Tx, claimed: Claimed, state: DeliveryState, reason: str, now: datetime) -> bool:
@@ -176,15 +213,10 @@ async def unpark(tx: Tx, delivery: int, now: datetime) -> bool:
     return await tx.run("delivery_unpark", micros(now), delivery) > 0
 
 
-async def revive(tx: Tx, delivery: int, now: datetime) -> bool:
-    """A dead or parked delivery gets a new life, its time counted anew."""
-    return await tx.run("delivery_revive", micros(now), micros(now), delivery) > 0
-
-
 async def live(tx: Tx, after: int, limit: int) -> list[Live]:
     """What waits or is parked, by id: read page by page at the start."""
     return [
-        Live(row[0], row[1], row[2], moment(row[3]), row[4] == "parked")
+        Live(row[0], row[1], row[2], moment(row[3]), row[4] == "parked", row[5] > 0)
         for row in await tx.all("deliveries_live", after, limit)
     ]
 
@@ -207,13 +239,22 @@ async def get(tx: Tx, delivery: int) -> Stored | None:
     return None if row is None else _stored(row)
 
 
-async def page(tx: Tx, before: int, states: Sequence[str], channel: str, incident: str, limit: int) -> list[Stored]:
+async def page(tx: Tx, before: int, states: Sequence[str], wanted: Wanted, limit: int) -> list[Stored]:
     """Newest first, ids below `before` (0: from the newest)."""
-    wanted = msgspec.json.encode(states).decode()
-    rows = await tx.all("deliveries_page", before or 2**62, wanted, channel, channel, incident, incident, limit)
+    values = (before or 2**62, msgspec.json.encode(states).decode(), *wanted.values(), limit)
+    if wanted.incident:
+        rows = await tx.all("deliveries_page_of_incident", *values)
+    elif list(states) == [DeliveryState.DEAD.value]:
+        rows = await tx.all("deliveries_page_of_dead", *values)
+    else:
+        rows = await tx.all("deliveries_page", *values)
     return [_stored(row) for row in rows]
 
 
 async def counts(tx: Tx) -> list[tuple[str, str, int]]:
     """(channel, state, number) of everything that did not end well."""
     return [(row[0], row[1], row[2]) for row in await tx.all("deliveries_count")]
+
+
+def _json(values: Sequence[int] | Sequence[list[int]]) -> str:
+    return msgspec.json.encode(values).decode()

@@ -169,6 +169,31 @@ async def news_for(tx: Tx, incident: str, channel: str) -> list[Member]:
     return [_member(row) for row in await tx.all("incident_alerts_for_channel", channel, incident)]
 
 
+class Told(Struct, frozen=True):
+    """What a delivery is about: its incident, what its channel is to be told, and what it was told before."""
+
+    incident: Incident
+    members: tuple[Member, ...]
+    told: bool
+    receipt: dict[str, str]
+
+
+async def told_of(tx: Tx, claimed: Mapping[int, str]) -> dict[int, Told]:
+    """For deliveries (id: incident) what they are about; without those whose incident is gone."""
+    ids = msgspec.json.encode(list(claimed)).decode()
+    found = {row[0]: _incident(row) for row in await tx.all("incidents_of_deliveries", ids)}
+    members: dict[int, list[Member]] = {}
+    for row in await tx.all("members_of_deliveries", ids):
+        members.setdefault(row[19], []).append(_member(row))
+    told = {row[0] for row in await tx.all("told_of_deliveries", ids)}
+    receipts = {row[0]: unpack(row[1]) for row in await tx.all("receipts_of_deliveries", ids)} if told else {}
+    return {
+        delivery: Told(found[incident], tuple(members.get(delivery, ())), delivery in told, receipts.get(delivery, {}))
+        for delivery, incident in claimed.items()
+        if incident in found
+    }
+
+
 async def severities(tx: Tx, incident: str, label: str) -> list[str]:
     """The severities of the alerts firing in the incident."""
     path = "$." + msgspec.json.encode(label).decode()
@@ -183,9 +208,13 @@ async def page(tx: Tx, before: str, states: Sequence[str], limit: int) -> list[I
     ]
 
 
-async def tell(tx: Tx, incident: str, channel: str, told: Sequence[tuple[int, int, Status]]) -> None:
-    """Keep that a channel was told: (alert id, episode, status) of each alert in the message."""
-    await tx.many("told_put", [(incident, channel, alert, episode, status.value) for alert, episode, status in told])
+ToldRow = tuple[str, str, int, int, Status]
+"""(incident, channel, alert id, episode, status): the channel was told so of the alert."""
+
+
+async def tell(tx: Tx, told: Sequence[ToldRow]) -> None:
+    """Keep what channels were told of the alerts in their messages."""
+    await tx.many("told_put", [(*row[:4], row[4].value) for row in told])
 
 
 async def told_channels(tx: Tx, incident: str) -> list[str]:

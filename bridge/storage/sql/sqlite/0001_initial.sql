@@ -12,7 +12,8 @@ CREATE TABLE requests (
     body BLOB NOT NULL,
     generation TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'planned', 'poisoned')),
-    attempts INTEGER NOT NULL DEFAULT 0
+    attempts INTEGER NOT NULL DEFAULT 0,
+    partition INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX requests_pending ON requests (id) WHERE state = 'pending';
 
@@ -100,9 +101,11 @@ CREATE TABLE deliveries (
     last_error TEXT NOT NULL,
     epoch INTEGER NOT NULL DEFAULT 0,
     owner TEXT NOT NULL DEFAULT '',
-    lease_until INTEGER
+    lease_until INTEGER,
+    replayed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX deliveries_unended ON deliveries (state) WHERE state IN ('pending', 'leased', 'parked');
+CREATE INDEX deliveries_dead ON deliveries (state) WHERE state = 'dead';
 CREATE INDEX deliveries_incident ON deliveries (incident, channel);
 
 -- Set by outcomes (sent or unknown), never by plans.
@@ -154,6 +157,8 @@ CREATE TABLE audit (
     hash BLOB NOT NULL
 ) STRICT;
 CREATE INDEX audit_incident ON audit (incident) WHERE incident <> '';
+-- Records of notices: retention asks whether there are any left.
+CREATE INDEX audit_notices ON audit (delivery) WHERE incident = '' AND delivery <> '';
 
 CREATE TABLE audit_checkpoints (
     id INTEGER PRIMARY KEY,

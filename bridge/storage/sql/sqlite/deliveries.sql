@@ -36,15 +36,11 @@ SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <
 -- name: delivery_unpark
 UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ? WHERE id = ? AND state = 'parked';
 
--- name: delivery_revive
-UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ?, created_at = ?, ended_at = NULL, counted = 0, plain = 0
-WHERE id = ? AND state IN ('dead', 'parked');
-
 -- name: delivery_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
-SELECT id, incident, channel, due_at, state FROM deliveries WHERE state IN ('pending', 'leased', 'parked') AND id > ? ORDER BY id LIMIT ?;
+SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE state IN ('pending', 'leased', 'parked') AND id > ? ORDER BY id LIMIT ?;
 
 -- name: deliveries_too_old
 SELECT id, channel, created_at FROM deliveries WHERE state IN ('pending', 'parked') AND created_at <= ? ORDER BY id LIMIT ?;
@@ -54,7 +50,19 @@ SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, cre
 
 -- name: deliveries_page
 SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
-WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?) ORDER BY id DESC LIMIT ?;
+WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
+  AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
+
+-- The same for one incident, and for dead letters: by their own index.
+-- name: deliveries_page_of_incident
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND ? <> '' AND incident = ?
+  AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
+
+-- name: deliveries_page_of_dead
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+WHERE state = 'dead' AND id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
+  AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
 -- name: deliveries_count
 SELECT channel, state, count(*) FROM deliveries WHERE state IN ('pending', 'leased', 'parked') GROUP BY channel, state;
@@ -111,3 +119,34 @@ UPDATE timers SET due_at = ? + paused_for, paused_for = NULL WHERE incident = ? 
 
 -- name: flush_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'flush' LIMIT 1;
+
+-- name: deliveries_claim
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('pending', 'parked');
+
+-- name: deliveries_sent
+UPDATE deliveries SET state = 'sent', end_reason = '', ended_at = ?, attempts = attempts + 1, last_error = '', lease_until = NULL
+FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS epoch FROM json_each(?)) AS done
+WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND state IN ('pending', 'leased', 'parked') RETURNING deliveries.id;
+
+-- name: incidents_of_deliveries
+SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved
+FROM incidents
+WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id IN (SELECT value FROM json_each(?)));
+
+-- name: members_of_deliveries
+SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.annotations, ia.added_labels, ia.added_annotations, ia.starts_at, ia.ends_at,
+       ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, t.status, t.episode, d.id
+FROM deliveries d JOIN incident_alerts ia ON ia.incident = d.incident JOIN alerts a ON a.id = ia.alert
+LEFT JOIN told t ON t.incident = d.incident AND t.channel = d.channel AND t.alert = ia.alert
+WHERE d.id IN (SELECT value FROM json_each(?)) AND (ia.status = 'firing' OR t.status IS NOT 'resolved' OR t.episode <> ia.episode)
+ORDER BY d.id, ia.status, a.id;
+
+-- name: told_of_deliveries
+SELECT DISTINCT d.id FROM deliveries d JOIN told t ON t.incident = d.incident AND t.channel = d.channel
+WHERE d.id IN (SELECT value FROM json_each(?));
+
+-- name: receipts_of_deliveries
+SELECT d.id, r.data FROM deliveries d JOIN receipts r ON r.incident = d.incident AND r.channel = d.channel
+WHERE d.id IN (SELECT value FROM json_each(?));

@@ -5,7 +5,7 @@ SELECT value FROM meta WHERE name = ?;
 INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: request_add
-INSERT INTO requests (source, received_at, digest, body, generation, state) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO requests (source, received_at, digest, body, generation, state, partition) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: requests_pending
 SELECT id, source, received_at, digest, body, attempts FROM requests WHERE state = 'pending' AND id > ? ORDER BY id LIMIT ?;
