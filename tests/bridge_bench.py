@@ -14,6 +14,7 @@ from typing import ClassVar
 from bridge import __version__
 from bridge.app.files import registries_of
 from bridge.app.trail import Trail
+from bridge.audit.chain import new_chain_id
 from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.load import load
@@ -24,6 +25,7 @@ from bridge.engine.backlog import Backlog
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
+from bridge.engine.leases import Leases
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
 from bridge.engine.sender import Sender
@@ -34,6 +36,8 @@ from bridge.net import Egress, HttpClient
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
+from bridge.storage.database import Database
+from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.sqlite import SqliteDatabase
 from bridge.storage.transaction import Tx
 
@@ -85,7 +89,7 @@ class Recorder:
 
 @dataclass
 class Bench:
-    database: SqliteDatabase
+    database: Database
     transactions: Transactions
     intake: Intake
     sender: Sender
@@ -96,6 +100,7 @@ class Bench:
     metrics: Metrics
     http: HttpClient
     trail: Trail | None = None
+    leases: Leases | None = None
     parse: dict[str, Webhook] = field(default_factory=dict)
     sent: list[Message] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
@@ -161,20 +166,32 @@ class Bench:
 
 
 @asynccontextmanager
-async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None) -> AsyncIterator[Bench]:
-    """An engine on `folder/bridge.db` with this configuration; nothing runs by itself."""
+async def engine(
+    folder: Path, text: str = MINIMAL, clock: Dial | None = None, url: str = ""
+) -> AsyncIterator[Bench]:
+    """An engine on `folder/bridge.db`, or on the shared database `url`, with this configuration; nothing runs by itself."""
     clock = clock or Dial()
-    database = await SqliteDatabase.open(folder / "bridge.db")
+    database: Database
+    if url:
+        database = await PostgresDatabase.open(url)
+    else:
+        database = await SqliteDatabase.open(folder / "bridge.db")
     http = HttpClient(Egress())
     try:
         metrics = Metrics(__version__)
         bench = Bench(database, *([None] * 6), clock, metrics, http)  # type: ignore[arg-type]
         bench.transactions = Transactions(database, bench.configure(text, folder))
         keys = InstanceKeys.load_or_create(folder / "bridge.db.keys")
-        bench.trail = await Trail.begin(database, keys, clock.now(), {}, database.path)
+        leases: Leases | None = None
+        if database.shared:
+            bench.transactions.owner = owner = new_chain_id()
+            leases = Leases(owner, bench.transactions, clock, lambda: clock.now().timestamp())
+        beside = database.path if isinstance(database, SqliteDatabase) else None
+        bench.trail = await Trail.begin(database, keys, clock.now(), {}, beside)
         rng = random.Random(1)
         attempt = Attempt(keys, clock, str)
-        bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng)
+        bench.sender = Sender(bench.transactions, attempt, metrics, clock, rng, leases)
+        bench.leases = leases
         bench.timekeeper = Timekeeper(bench.transactions, metrics, clock)
         bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)
         bench.intake = Intake(bench.transactions, bench.backlog, Refusals(), metrics)

@@ -12,9 +12,10 @@ from pathlib import Path
 import structlog
 
 from bridge import __version__
-from bridge.app.files import database_path, http_of, keyring_of, read_files, registries_of
+from bridge.app.files import http_of, keyring_of, open_database, read_files, registries_of
 from bridge.app.front import Front
 from bridge.app.parts import Parts
+from bridge.app.selfwatch import SelfWatch
 from bridge.app.stages import Stages
 from bridge.app.trail import Trail
 from bridge.config.load import Loaded
@@ -24,7 +25,7 @@ from bridge.domain.alert import Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
-from bridge.domain.errors import BridgeError, ConfigError, StorageError
+from bridge.domain.errors import BridgeError, ConfigError, StorageError, StorageFatal
 from bridge.engine import outbox
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
@@ -36,9 +37,10 @@ from bridge.net import HttpClient
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
-from bridge.storage import journal
+from bridge.storage import journal, watch
 from bridge.storage.database import Database
 from bridge.storage.journal import Request
+from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.sqlite import SqliteDatabase
 
 _log = structlog.get_logger("bridge")
@@ -80,6 +82,10 @@ class Bridge:
         self.transactions, self.sender = parts.transactions, parts.sender
         self.intake, self.operator = parts.intake, parts.operator
         self._keys = keys
+        self.watch = SelfWatch(
+            database, parts, keys, clock, metrics, redactor.clean,
+            checkpoint_due=self._checkpoint_due, ready=lambda: self.intake.healthy and not self._stopping,
+        )  # fmt: skip
         self._trail: Trail | None = None
         self.front: Front | None = None
 
@@ -94,17 +100,14 @@ class Bridge:
         """
         loaded = await asyncio.to_thread(read_files, path)
         config = _usable(loaded, strict=strict)
-        database: Database
-        database = sqlite = await SqliteDatabase.open(database_path(config), fatal=fatal)
+        database = await open_database(config, fatal)
         try:
             if loaded.refused:
                 good = await database.read(journal.good_files)
                 loaded = await asyncio.to_thread(read_files, path, good)
                 config = _usable(loaded, strict=strict)
-            keyring = keyring_of(config)
-            keys_path = sqlite.path.with_name(sqlite.path.name + ".keys")
-            keys = keyring.instance_keys() if keyring else InstanceKeys.load_or_create(keys_path)
-            bridge = cls(path, loaded, database, keys, clock, Redactor())
+            bridge = cls(path, loaded, database, _keys(config, database), clock, Redactor())
+            bridge.watch.lost = partial(fatal, StorageFatal("the thread that commits has ended"))
             await bridge._run(config)
         except BaseException:
             await database.close()
@@ -162,6 +165,9 @@ class Bridge:
         """Whether alerts can be kept, and what else is wrong."""
         if not self.intake.healthy:
             await self._try_a_commit()
+        return Health(self.intake.healthy and not self._stopping, self._troubles())
+
+    def _troubles(self) -> tuple[Trouble, ...]:
         channels = self.transactions.generation().channels
         troubles = [
             *(
@@ -178,13 +184,17 @@ class Bridge:
                 for name, text in (self.front.closed_sources if self.front else {}).items()
             ),
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
+            *self.watch.troubles(),
         ]
+        if isinstance(self._database, PostgresDatabase):
+            troubles += [Trouble("durability", self._database.name, text) for text in self._database.warnings]
         if self._trail is not None and self._trail.restored:
             troubles.append(Trouble("database_restored", self._database.name, self._trail.restored))
-        return Health(self.intake.healthy and not self._stopping, tuple(troubles))
+        return tuple(troubles)
 
     async def refresh(self, metrics: Metrics) -> None:
         """Set the gauges that are counted only when asked for."""
+        self.watch.count(self._troubles())
         await self._parts.sweeper.measure()
         if self._trail is not None:
             metrics.audit_records.inc(self._trail.uncounted())
@@ -194,6 +204,7 @@ class Bridge:
         if self._stopping:
             return
         self._stopping = True
+        await self.watch.stop()
         if self.front is not None:
             await self.front.stop()
         crashpoint("shutdown.after_stop_accept")
@@ -218,9 +229,11 @@ class Bridge:
                     await self.front.stop()
 
     async def _run(self, config: Config) -> None:
-        now = self._clock.now()
         facts = {"version": __version__, "config": config.digest}
-        self._trail = await Trail.begin(self._database, self._keys, now, facts, self._head_file)
+        last = await self._database.read(watch.last_known)
+        self._trail = await Trail.begin(self._database, self._keys, self._clock.now(), facts, self._head_file)
+        await self.watch.begin(last)
+        now = self._clock.now()
         # What waits is read first: what the first commits add comes to the sender by itself.
         waiting, pending = await self._parts.load()
         await self._parts.join(now)
@@ -235,6 +248,10 @@ class Bridge:
         self.front.incomplete(refused=bool(self._loaded.refused))
         await self.front.start()
         self._parts.start(self._stages)
+        if isinstance(self._database, PostgresDatabase):
+            self._database.listen(self.sender.look_soon)
+            _warn_of_durability(self._database)
+        self.watch.start(self._stages)
         _log.info("started", version=__version__, listen=str(config.server.listen), waiting=waiting, pending=pending)
 
     def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:
@@ -301,6 +318,9 @@ class Bridge:
         if self._trail is not None:
             await self._trail.checkpoint_if_due(now)
 
+    async def _checkpoint_due(self, now: datetime) -> bool:
+        return self._trail is not None and self._parts.leads() and await self._trail.due(now)
+
     def _note_refusal(self, problems: tuple[str, ...]) -> None:
         self._refused = problems
         self.metrics.config_last_reload_successful.set(0 if problems else 1)
@@ -312,10 +332,27 @@ class Bridge:
                 _log.warning("configuration", problem=str(found))
 
 
+def _warn_of_durability(database: PostgresDatabase) -> None:
+    for text in database.warnings:
+        _log.warning("durability", database=database.name, problem=text)
+    if not database.standbys:
+        _log.info("durability", database=database.name, note="no synchronous standby: promoting one may lose alerts")
+
+
 def _usable(loaded: Loaded, *, strict: bool) -> Config:
     if loaded.config is None or (strict and loaded.errors):
         raise ConfigError("\n".join(str(found) for found in loaded.errors))
     return loaded.config
+
+
+def _keys(config: Config, database: Database) -> InstanceKeys:
+    """The keyring's keys, else those beside the database file. On PostgreSQL there is no start without a keyring."""
+    keyring = keyring_of(config)
+    if keyring is not None or not isinstance(database, SqliteDatabase):
+        if keyring is None:
+            raise ConfigError(f"the keyring {config.secrets.keyring} is gone")
+        return keyring.instance_keys()
+    return InstanceKeys.load_or_create(database.path.with_name(database.path.name + ".keys"))
 
 
 async def _refused(work: Work, *, text: str) -> None:

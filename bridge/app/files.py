@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bridge.channels.registry import ChannelRegistry
@@ -11,9 +11,14 @@ from bridge.config.load import Loaded, load
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
 from bridge.domain.errors import ConfigError, SecretError
+from bridge.domain.secret import Secret
 from bridge.hooks.registry import HookRegistry
 from bridge.net import Egress, HttpClient, client_tls
 from bridge.secrets.keyring import Keyring, locate
+from bridge.storage.database import Database
+from bridge.storage.postgres import PostgresDatabase
+from bridge.storage.postgres_address import SCHEMES
+from bridge.storage.sqlite import SqliteDatabase
 
 _SQLITE = "sqlite:"
 
@@ -44,21 +49,49 @@ def keyring_of(config: Config) -> Keyring | None:
     return Keyring.load(path) if path is not None and path.exists() else None
 
 
-def database_path(config: Config) -> Path:
-    """The database file of `storage.url`.
+def database_url(config: Config) -> Secret:
+    """The address in `storage.url`, or the one it refers to. It may hold a password.
 
     Raises:
-        ConfigError: the address is of a kind that this version does not have.
+        ConfigError: the reference leads nowhere, or the address is of no kind that there is.
     """
     try:
-        url = SecretOpener.of(config, None).secret(config.storage.url, "storage", "url").reveal()
+        url = SecretOpener.of(config, keyring_of(config)).secret(config.storage.url, "storage", "url")
     except SecretError as error:
         raise ConfigError(f"storage.url: {error}") from error
-    if not url.startswith(_SQLITE) or len(url) == len(_SQLITE):
+    if not url.reveal().startswith((_SQLITE, *SCHEMES)) or url.reveal() == _SQLITE:
         raise ConfigError(
-            "storage.url: this version keeps its data in SQLite; write sqlite:PATH, such as sqlite:var/bridge.db"
+            "storage.url: write sqlite:PATH, such as sqlite:var/bridge.db, or postgresql://user@host/database"
         )
-    return Path(url.removeprefix(_SQLITE))
+    return url
+
+
+def database_path(config: Config) -> Path | None:
+    """The database file of `storage.url`, None for a database that is no file.
+
+    Raises:
+        ConfigError: as `database_url`.
+    """
+    url = database_url(config).reveal()
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+async def open_database(config: Config, fatal: Callable[[BaseException], None]) -> Database:
+    """Open the database of `storage.url`; see the databases' own `open`.
+
+    Raises:
+        ConfigError: as `database_url`, or PostgreSQL without a keyring.
+        StorageError: it cannot be used.
+    """
+    path = database_path(config)
+    if path is not None:
+        return await SqliteDatabase.open(path, fatal=fatal)
+    if keyring_of(config) is None:
+        raise ConfigError(
+            f"storage.url: on PostgreSQL the bridges sign with one keyring, and {config.secrets.keyring} is not there: "
+            "make it with `alertbridge secrets keygen`, and give every bridge the same"
+        )
+    return await PostgresDatabase.open(database_url(config).reveal(), fatal=fatal)
 
 
 def http_of(config: Config) -> HttpClient:

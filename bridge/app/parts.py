@@ -18,10 +18,12 @@ from bridge.engine.leases import Leases
 from bridge.engine.membership import Membership
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
+from bridge.engine.retention import Retention
 from bridge.engine.sender import Sender
 from bridge.engine.sweeper import Checkpoint, Sweeper
 from bridge.engine.timekeeper import Timekeeper
 from bridge.engine.transactions import Transactions
+from bridge.engine.turns import Turns
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.database import Database
@@ -58,7 +60,10 @@ class Parts:
         self.backlog = Backlog(transactions, parse, metrics, clock)
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
-        self.sweeper = Sweeper(transactions, self.refusals, checkpoint, metrics, clock, self.leads)
+        self.retention = Retention(transactions, keys, shared=database.shared)
+        self.sweeper = Sweeper(
+            transactions, self.refusals, checkpoint, metrics, clock, self.leads, [self.retention.step]
+        )
 
     def leads(self) -> bool:
         """Whether this bridge does what is done once for all."""
@@ -86,6 +91,12 @@ class Parts:
         if self.membership is not None:
             loops["membership"] = self.membership.run
         stages.start(**loops)
+
+    def turns(self) -> tuple[Turns, ...]:
+        """Every loop, as those see it who watch over it."""
+        always = (self.sender.turns, self.timekeeper.turns, self.backlog.turns, self.sweeper.turns)
+        shared = tuple(part.turns for part in (self.leases, self.membership) if part is not None)
+        return (*always, *shared)
 
     async def stop(self, stages: Stages, grace: timedelta) -> None:
         """End every loop; what is being sent may end within the grace, and is recorded."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import structlog
 
 from bridge.app.bridge import Bridge
+from bridge.app.watchdog import Watchdog
 from bridge.config.watch import changes, fingerprint
-from bridge.domain.clock import SystemClock
+from bridge.domain.clock import SteadyClock, SystemClock
 from bridge.domain.errors import BridgeError
 from bridge.observe.logs import configure
 
@@ -24,8 +25,8 @@ _SWITCH_SECONDS = 0.001
 async def serve(path: Path, *, strict: bool = False) -> int:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once. Gives the exit code.
 
-    SIGHUP and changed files reload. A database that can no longer be trusted ends the process with 1, so that
-    whatever supervises it starts it anew.
+    SIGHUP and changed files reload. A database that can no longer be trusted ends the process with 1, an event loop that
+    stands still with 70, so that whatever supervises it starts it anew.
 
     Raises:
         BridgeError: it cannot start.
@@ -42,12 +43,14 @@ async def serve(path: Path, *, strict: bool = False) -> int:
 
     _on_signals(stop, reload)  # before anything else: a SIGHUP during the start must not end it
     since = await asyncio.to_thread(fingerprint, path)  # an edit made during the start is an edit too
-    bridge = await Bridge.start(path, SystemClock(), strict=strict, fatal=fatal)
+    bridge = await Bridge.start(path, SteadyClock(SystemClock()), strict=strict, fatal=fatal)
     log = bridge.config.log
     configure(
         format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
     )
     _collect_seldom()
+    watchdog = Watchdog(bridge.watch.pulse)
+    watchdog.start()
     watching = [
         asyncio.create_task(_watch(bridge, path, since, stop, reload)),
         asyncio.create_task(_reload(bridge, stop, reload)),
@@ -60,6 +63,7 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     reload.set()
     await bridge.stop()
     await asyncio.gather(*watching, return_exceptions=True)
+    watchdog.stop()
     return 0
 
 

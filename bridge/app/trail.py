@@ -77,15 +77,19 @@ class Trail:
 
     async def checkpoint_if_due(self, now: datetime) -> None:
         """Sign the heads if there is something new to sign and it is time."""
+        if await self.due(now):
+            await self.checkpoint(now)
+
+    async def due(self, now: datetime) -> bool:
+        """Whether there is something new to sign and it is time."""
         if not self._database.shared:
             newest = self._chain.head
         else:  # others record too, and may have signed
             found, note = await self._database.read(_last_head), await self._database.read(_last_note)
             if found is None:
-                return
+                return False
             newest, self._checkpoints = found, _following(self._keys, note)[0]
-        if self._checkpoints.is_due(now, newest):
-            await self.checkpoint(now)
+        return self._checkpoints.is_due(now, newest)
 
     async def checkpoint(self, now: datetime) -> None:
         """Sign the heads of all chains as of the last commit."""

@@ -125,6 +125,17 @@ class Chain:
         self._next_length += len(rows)
         return rows
 
+    def renew(self, at: datetime, newest: tuple[int, str, bytes] | None) -> Record:
+        """Begin a new chain: nobody knows whether the last rows of this one were stored. Gives its first record.
+
+        `newest` is (seq, chain, hash) of the newest record that is stored, of whatever chain.
+        """
+        before, self._chain_id = self._chain_id, new_chain_id()
+        self._prefix = chain_prefix(self._chain_id.encode())
+        self._next_head = ZERO
+        previous = None if newest is None else Head(newest[1], newest[0], newest[2])
+        return genesis(at, previous, {"instead_of": before})
+
     def commit(self) -> None:
         """The transaction with the sealed rows is on disk."""
         self._seq, self._head, self.length = self._next_seq, self._next_head, self._next_length

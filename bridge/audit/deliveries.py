@@ -3,6 +3,8 @@
 A delivery that ended has exactly one record of that kind since it was last replayed, one that waits has none; its
 attempts are recorded once each, numbered from 1; and no record tells of an end or an attempt of a delivery that is not
 there. A `dead` without an attempt of its own (the time was over) bears the number of the last attempt, or 0.
+
+A delivery goes only after every record of it was pruned. One that stays may have lost its first records.
 """
 
 from __future__ import annotations
@@ -18,26 +20,26 @@ ATTEMPTS = frozenset({"sent", "retry", "unknown", "dead"})
 _SILENT = ENDS | ATTEMPTS
 
 
-def compare(deliveries: Iterable[StoredDelivery], facts: Iterable[DeliveryFact], *, until: int) -> Finding | None:
+def compare(deliveries: Iterable[StoredDelivery], facts: Iterable[DeliveryFact], *, pruned: int) -> Finding | None:
     """The first disagreement, by delivery. `facts` come by delivery (as a number) and sequence number.
 
-    What was made before `until` (µs since 1970; 0 if nothing was pruned) may be incomplete on either side.
+    Of deliveries with ids up to `pruned` the oldest records may be gone.
     """
     groups = _grouped(facts)
     number, told = next(groups, (None, []))
     for delivery in deliveries:
         while number is not None and number < delivery.id:
-            if finding := _orphan(number, told, until):
+            if finding := _orphan(number, told):
                 return finding
             number, told = next(groups, (None, []))
         own: list[DeliveryFact] = []
         if number == delivery.id:
             own = told
             number, told = next(groups, (None, []))
-        if delivery.created_at >= until and (finding := _judge(delivery, own)):
+        if finding := _judge(delivery, own, whole=delivery.id > pruned):
             return finding
     while number is not None:
-        if finding := _orphan(number, told, until):
+        if finding := _orphan(number, told):
             return finding
         number, told = next(groups, (None, []))
     return None
@@ -54,8 +56,8 @@ def _number(text: str) -> int:
     return number if str(number) == text else -1
 
 
-def _orphan(number: int, facts: list[DeliveryFact], until: int) -> Finding | None:
-    telling = [fact for fact in facts if fact.kind in _SILENT and fact.at >= until]
+def _orphan(number: int, facts: list[DeliveryFact]) -> Finding | None:
+    telling = [fact for fact in facts if fact.kind in _SILENT]
     if not telling:
         return None
     first = telling[0]
@@ -63,13 +65,14 @@ def _orphan(number: int, facts: list[DeliveryFact], until: int) -> Finding | Non
     return Finding(f"record {first.seq} tells of delivery {name}, which is not there", first.seq, telling[-1].seq)
 
 
-def _judge(delivery: StoredDelivery, facts: list[DeliveryFact]) -> Finding | None:
+def _judge(delivery: StoredDelivery, facts: list[DeliveryFact], *, whole: bool) -> Finding | None:
     replays = [place for place, fact in enumerate(facts) if fact.kind == "replayed"]
     since = facts[replays[-1] + 1 :] if replays else facts
     ends = [fact for fact in since if fact.kind in ENDS]
     span = (facts[0].seq, facts[-1].seq) if facts else (0, 0)
     if delivery.state in ENDS:
-        if [fact.kind for fact in ends] != [delivery.state]:
+        end_is_pruned = not whole and not ends and not replays
+        if not end_is_pruned and [fact.kind for fact in ends] != [delivery.state]:
             told = ", ".join(f"{fact.kind} ({fact.seq})" for fact in ends) or "no end"
             return Finding(f"delivery {delivery.id} is {delivery.state}, its records tell {told}", *span)
     elif ends:
@@ -77,15 +80,18 @@ def _judge(delivery: StoredDelivery, facts: list[DeliveryFact]) -> Finding | Non
         return Finding(
             f"delivery {delivery.id} is {delivery.state}, but record {seq} tells that it is {kind}", seq, seq
         )
-    return _judge_attempts(delivery, facts, span)
+    return _judge_attempts(delivery, facts, span, whole=whole)
 
 
-def _judge_attempts(delivery: StoredDelivery, facts: list[DeliveryFact], span: tuple[int, int]) -> Finding | None:
+def _judge_attempts(
+    delivery: StoredDelivery, facts: list[DeliveryFact], span: tuple[int, int], *, whole: bool
+) -> Finding | None:
     numbers: list[int] = []
     for fact in facts:
         if fact.kind in ATTEMPTS and not (fact.kind == "dead" and (fact.attempt == 0 or fact.attempt in numbers)):
             numbers.append(fact.attempt)
-    if sorted(numbers) != list(range(1, delivery.attempts + 1)):
+    first = 1 if whole else delivery.attempts - len(numbers) + 1
+    if first < 1 or sorted(numbers) != list(range(first, delivery.attempts + 1)):
         told = ", ".join(map(str, sorted(numbers))) or "none"
         return Finding(f"delivery {delivery.id} had {delivery.attempts} attempts, its records tell of: {told}", *span)
     return None

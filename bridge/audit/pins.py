@@ -10,9 +10,11 @@ from msgspec import Struct
 
 from bridge.audit.checkpoint import ANCHOR, Checkpoint, CheckpointError, digest, parse_note, signer
 from bridge.audit.findings import Finding
+from bridge.audit.pruning import Pruned, PrunedHeader, PruningError
 from bridge.secrets import encoding
 from bridge.secrets.instance import VerifyKey
 
+_FORMER = "signed with the key beside the database, although the keyring's was in use already"
 _TOKEN = re.compile(re.escape(ANCHOR) + r"([A-Za-z0-9_-]+)")
 
 
@@ -42,25 +44,37 @@ class Pins:
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
         self._known: dict[str, Checkpoint] = {}
-        self._current_from = 0
+        self._current_from = self._current_seq = 0
         self.pins: list[Pin] = []
         self.findings: list[Finding] = []
         self.notes: list[str] = []
         self.count = 0
         self.newest = 0
 
+    def judge_pruned(self, seq: int, pruned: Pruned) -> None:
+        """Whether the newest header of pruned records, in the record `seq`, counts. Call it after `add_stored`."""
+        try:
+            key = pruned.require_signed((*self._trust.keys, *self._trust.former))
+        except PruningError as error:
+            self.findings.append(Finding(f"record {seq}: {error}", seq, seq))
+            return
+        if key not in self._trust.keys and 0 < self._current_seq < seq:
+            self.findings.append(Finding(f"record {seq}: the pruning is {_FORMER}", seq, seq))
+
     def add_stored(
-        self, stored: Iterable[tuple[int, int, str]], *, pruned: bool, advance: Callable[[int], None]
+        self, stored: Iterable[tuple[int, int, str]], header: PrunedHeader | None, *, advance: Callable[[int], None]
     ) -> None:
-        """Take the checkpoints of the database, in order: numbered without a gap, each naming the one before it."""
-        number, previous = 0, ""
+        """Take the checkpoints of the database, in order: numbered without a gap, each naming the one before it.
+
+        After a pruning they go on from the last one that its header names.
+        """
+        number, previous = (header.checkpoint, header.checkpoint_digest) if header else (0, "")
         for _id, _at, note in stored:
             source = f"checkpoint {number + 1}"
             checkpoint = self._read(note, source)
             if checkpoint is None:
                 return
-            first = number == 0 and pruned
-            if not first and (checkpoint.number != number + 1 or checkpoint.previous != previous):
+            if checkpoint.number != number + 1 or checkpoint.previous != previous:
                 after = f"after checkpoint {number}" if number else "at the beginning"
                 what = f"{after} comes checkpoint {checkpoint.number}, which does not follow: checkpoints were taken out or put in"
                 self.findings.append(Finding(what))
@@ -111,9 +125,11 @@ class Pins:
         try:
             checkpoint = parse_note(note)
             if signer(note, (*self._trust.keys, *self._trust.former)) in self._trust.keys:
-                self._current_from = self._current_from or checkpoint.number
+                if not self._current_from:
+                    self._current_from = checkpoint.number
+                    self._current_seq = max((head.seq for head in checkpoint.heads), default=0)
             elif self._current_from and checkpoint.number >= self._current_from:
-                problem = "signed with the key beside the database, although the keyring's was in use already"
+                problem = _FORMER
         except CheckpointError as error:
             problem = str(error)
         if problem or checkpoint is None:

@@ -14,7 +14,7 @@ from bridge.audit.checkpoint import published
 from bridge.audit.deliveries import compare
 from bridge.audit.findings import Finding, Report
 from bridge.audit.pins import Pins, Trust, read_anchor
-from bridge.audit.pruning import PrunedHeader, parse_header
+from bridge.audit.pruning import Pruned, PrunedHeader, PruningError, parse_pruned
 from bridge.audit.walk import STOPPED, Walk
 from bridge.domain.errors import StorageError
 from bridge.storage.audit_log import AuditLog, open_audit_log
@@ -38,8 +38,12 @@ def verify(
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
     with open_audit_log(database) as log:
-        header = parse_header(log.last_detail("pruned"))
+        seq, pruned, damage = _pruned(log)
+        header = pruned.header if pruned else None
         pins = _collect(log, trust, header, progress)
+        pins.findings += damage
+        if pruned is not None:
+            pins.judge_pruned(seq, pruned)
         pins.add_head(head, required=anchor is None)
         if anchor is not None and outside is not None:
             pins.add_anchor(anchor, outside)
@@ -54,22 +58,32 @@ def verify(
     return Report(walk.records, walk.chains, pins.count, walk.seq, walk.signed_through, tuple(findings), notes)
 
 
+def _pruned(log: AuditLog) -> tuple[int, Pruned | None, list[Finding]]:
+    """The newest header of pruned records with its sequence number, and what is wrong with it."""
+    found = log.last_of("pruned")
+    if found is None:
+        return 0, None, []
+    seq, detail = found
+    try:
+        return seq, parse_pruned(detail), []
+    except PruningError as error:
+        return seq, None, [Finding(f"record {seq}: {error}", seq, seq)]
+
+
 def _collect(log: AuditLog, trust: Trust, header: PrunedHeader | None, progress: Progress) -> Pins:
     count = log.checkpoint_count()
-    if count and not (trust.keys or trust.former):
+    if (count or header) and not (trust.keys or trust.former):
         raise StorageError(
             "there are signed checkpoints and no key to check them with: name the keyring or the public keys"
         )
     pins = Pins(trust)
-    pins.add_stored(
-        log.checkpoints(), pruned=header is not None, advance=lambda done: progress("checkpoints", done, count)
-    )
+    pins.add_stored(log.checkpoints(), header, advance=lambda done: progress("checkpoints", done, count))
     return pins
 
 
 def _compare(log: AuditLog, header: PrunedHeader | None, progress: Progress) -> list[Finding]:
     progress("deliveries", 0, 0)
-    finding = compare(log.deliveries(), log.delivery_facts(), until=header.until + 1 if header else 0)
+    finding = compare(log.deliveries(), log.delivery_facts(), pruned=header.deliveries if header else 0)
     return [finding] if finding else []
 
 

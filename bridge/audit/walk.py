@@ -35,7 +35,8 @@ class Walk:
         self.seq, self.head = 0, ZERO
         self.chain: bytes | None = None
         if header is not None:
-            self.seq, self.head, self.chain = header.last, header.head.hash, header.chain.encode()
+            end = header.ends[-1]
+            self.seq, self.head, self.chain = end.seq, end.hash, end.chain.encode()
         self._pins = sorted(pin for pin in pins if pin.seq > self.seq)
         self._waiting = iter(self._pins)
         self.kind = b""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from bridge.channels.api import Context, Receipt
 from bridge.domain.alert import Status
 from bridge.domain.clock import Clock
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import ChannelError, FailureReason, Retryable
 from bridge.domain.message import AlertView, Message, Reason
 from bridge.engine.claim import Job
@@ -20,6 +21,7 @@ from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.leases import Leases
 from bridge.engine.outcome import Attempted
 from bridge.engine.render import IncidentView, render
+from bridge.net.deadline import Deadline
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.deliveries import Claimed, Live
 from bridge.storage.incidents import Incident, Member
@@ -33,6 +35,7 @@ class Attempt(Struct, frozen=True):
     keys: InstanceKeys
     clock: Clock
     redact: Callable[[str], str]
+    deadlines: dict[float, Deadline] = {}
 
     async def make(
         self,
@@ -49,10 +52,13 @@ class Attempt(Struct, frozen=True):
         error: ChannelError | None = None
         try:
             view = self.view(configured, job)
-            message = render(view, configured.options, generation.templates)
+            words = getattr(configured.channel, "reads_words", True) is not False
+            message = render(view, configured.options, generation.templates, words=words)
             if leases is not None and not leases.holds(live.id):
                 raise Retryable(FailureReason.LEASE_LOST, "another bridge may have it by now")  # noqa: TRY301 - an outcome
+            crashpoint("send.before_connect")
             receipt = await self._send(generation, configured, job, message)
+            crashpoint("send.after_response")
         except ChannelError as failure:
             error = failure
         except asyncio.CancelledError:
@@ -75,14 +81,15 @@ class Attempt(Struct, frozen=True):
         context = Context(
             http=generation.http,
             now=self.clock.now(),
-            idempotency_key=self.keys.idempotency("delivery", str(claimed.id)),
+            idempotency_key=self.keys.idempotency("delivery", _life(claimed)),
             attempt=claimed.attempts + 1,
             previous=Receipt(job.receipt) if job.receipt else None,
             plain=claimed.plain,
         )
         limit = configured.options.timeout.total_seconds()
+        deadline = self.deadlines.get(limit) or self.deadlines.setdefault(limit, Deadline(limit))
         try:
-            async with asyncio.timeout(limit):
+            with deadline:
                 return _checked(await channel.send(message, context))
         except TimeoutError as late:
             raise Retryable(FailureReason.TIMEOUT, f"no end within {limit:g} s", unknown=True) from late
@@ -114,6 +121,11 @@ class Attempt(Struct, frozen=True):
             truncated=incident.truncated,
             fired_and_resolved=resolved and reason is Reason.RESOLVED and not job.told,
         )
+
+
+def _life(claimed: Claimed) -> str:
+    """A delivery that was given a new life may say something else: its receiver must not take it for what it knows."""
+    return f"{claimed.id}.{claimed.replayed}" if claimed.replayed else str(claimed.id)
 
 
 def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:

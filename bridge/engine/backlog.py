@@ -45,7 +45,7 @@ class Backlog:
         self._metrics = metrics
         self._clock = clock
         self._pending = 0
-        self._turns = Turns("backlog")
+        self.turns = Turns("backlog")
 
     async def load(self) -> int:
         """Count what an earlier start left."""
@@ -62,14 +62,14 @@ class Backlog:
         """A request was kept for later."""
         self._pending += 1
         self._metrics.journal_pending.set(self._pending)
-        self._turns.wake()
+        self.turns.wake()
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     def stop(self) -> None:
-        self._turns.stop()
+        self.turns.stop()
 
     async def _turn(self) -> float:
         return 0.0 if await self.step() else _IDLE.total_seconds()
@@ -87,6 +87,7 @@ class Backlog:
         done = 0
         for request, (webhook, judged) in zip(page, prepared, strict=True):
             done += await self._plan(request, webhook, judged, epochs.get(request.partition, 0))
+            self.turns.moved()
         self._metrics.journal_pending.set(self._pending)
         return done
 
@@ -129,6 +130,7 @@ class Backlog:
             async with limit:
                 status = Status.FIRING if alert.status is Status.FIRING else Status.RESOLVED
                 judged = await chain.run(notification_of_alert(generation, alert, status, self._clock.now()))
+            self.turns.moved()
             return alert.key, judged.verdict
 
         fresh = await self._transactions.read(news)

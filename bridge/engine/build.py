@@ -13,7 +13,7 @@ from bridge.config.model import ChannelEntry, Config
 from bridge.config.open_secrets import SecretOpener, open_channel
 from bridge.domain.errors import BridgeError, ConfigError, SecretError
 from bridge.domain.secret import Secret
-from bridge.engine.generation import ConfiguredChannel, Generation, walk
+from bridge.engine.generation import ConfiguredChannel, Generation, Heartbeat, walk
 from bridge.hooks.api import HookContext
 from bridge.hooks.chain import Chain, Link
 from bridge.hooks.registry import HookRegistry
@@ -58,7 +58,19 @@ class Builder:
             severities=config.severity,
             templates=Templates(),
             http=self._http,
+            heartbeat=self._heartbeat(config, opener),
         )
+
+    def _heartbeat(self, config: Config, opener: SecretOpener) -> Heartbeat | None:
+        settings = config.watch
+        if settings.heartbeat_url is None:
+            return None
+        try:
+            url = opener.secret(settings.heartbeat_url, "watch", "heartbeat_url")
+        except SecretError as error:
+            return Heartbeat(Secret(""), settings.every, settings.timeout, str(error))
+        self._redactor.register(url)
+        return Heartbeat(url, settings.every, settings.timeout)
 
     def _channel(self, config: Config, name: str, opener: SecretOpener) -> ConfiguredChannel:
         entry = config.channels[name]

@@ -12,6 +12,7 @@ from msgspec import Struct
 from bridge.channels.api import Channel, ChannelOptions
 from bridge.config.model import Config
 from bridge.domain.escalation import Step
+from bridge.domain.secret import Secret
 from bridge.domain.severity import Severities
 from bridge.hooks.chain import Chain
 from bridge.net import HttpClient
@@ -39,6 +40,15 @@ class ConfiguredChannel(Struct, frozen=True):
         return self.channel is not None and self.channel.follows_acknowledgement
 
 
+class Heartbeat(Struct, frozen=True):
+    """Where the bridge says that it is well, and how often; `problem` says why it cannot (a secret that does not open)."""
+
+    url: Secret
+    every: timedelta
+    timeout: timedelta
+    problem: str = ""
+
+
 class Generation(Struct, frozen=True):
     """Everything the engine asks of a configuration. `chains` is by route id, `before` runs on every alert
     first, None if there is nothing to run.
@@ -55,6 +65,7 @@ class Generation(Struct, frozen=True):
     severities: Severities
     templates: Templates
     http: HttpClient
+    heartbeat: Heartbeat | None = None
 
     def chain(self, route: str) -> Chain:
         """The hooks of a route; the root's for an incident whose route is gone."""

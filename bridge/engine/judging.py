@@ -45,7 +45,8 @@ async def judge(transactions: Transactions, timer: Timer, now: datetime, limit: 
             judged = await chain.run(notification_of(incident, data, alerts, now))
 
     async def decision(work: Work) -> None:
-        if not await timers.delete(work.tx, timer.id) or judged is None:
+        early = timer.due_at > work.now  # the clock was set back meanwhile
+        if early or not await timers.delete(work.tx, timer.id) or judged is None:
             return
         present = await incidents.get(work.tx, timer.incident)
         if present is None:

@@ -25,6 +25,8 @@ class Lane:
         self._busy: set[str] = set()
         self._behind: dict[str, list[Live]] = {}
         self._known: set[int] = set()
+        self.started_at: datetime | None = None
+        """When an attempt was last begun."""
 
     def __len__(self) -> int:
         return len(self._due) + len(self._replayed) + sum(map(len, self._behind.values()))
@@ -48,6 +50,10 @@ class Lane:
         replayed = self._replayed.first_due()
         return replayed if due is None else due if replayed is None else min(due, replayed)
 
+    def hurry(self, now: datetime) -> None:
+        """The channel is well again: what waits for its next try need not wait longer."""
+        self._due.hurry(now)
+
     def take(self, now: datetime, most: int) -> list[Live]:
         """At most `most` due deliveries, none two of one incident; they count as in flight until `done`."""
         taken = self._pull(self._due, now, most)
@@ -57,6 +63,8 @@ class Lane:
             self._replayed_in_flight += len(replayed)
             taken += replayed
         self.in_flight += len(taken)
+        if taken:
+            self.started_at = now
         return taken
 
     def _pull(self, waiting: Waiting, now: datetime, most: int) -> list[Live]:
@@ -79,6 +87,14 @@ class Lane:
         self._busy.discard(live.incident)
         for behind in self._behind.pop(live.incident, ()):
             self.add(behind)
+
+    def forget(self) -> None:
+        """Drop what waits or is parked; what is under way stays."""
+        self._due, self._replayed = Waiting(), Waiting(replayed=True)
+        self._behind.clear()
+        self._known.clear()
+        self.parked.clear()
+        self.started_at = None
 
     def unpark(self) -> list[Live]:
         parked, self.parked = self.parked, []

@@ -38,7 +38,7 @@ class Leases:
         self._monotonic = monotonic
         self._since: dict[int, float] = {}
         self._attempts: dict[int, asyncio.Task[None]] = {}
-        self._turns = Turns("leases")
+        self.turns = Turns("leases")
 
     def now(self) -> float:
         return self._monotonic()
@@ -63,10 +63,10 @@ class Leases:
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     def stop(self) -> None:
-        self._turns.stop()
+        self.turns.stop()
 
     async def _turn(self) -> float:
         await self.step()

@@ -42,7 +42,7 @@ class Membership:
         self._started_at = clock.now()
         self._led_at: float | None = None
         self._present: tuple[Replica, ...] = (replica,)
-        self._turns = Turns("membership")
+        self.turns = Turns("membership")
 
     def leads(self) -> bool:
         return self._led_at is not None and self._monotonic() - self._led_at < TRUSTED.total_seconds()
@@ -53,10 +53,10 @@ class Membership:
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     def stop(self) -> None:
-        self._turns.stop()
+        self.turns.stop()
 
     async def step(self, now: datetime) -> None:
         """Say that we are there, and take or keep the lead if it is free."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -11,18 +12,16 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.message import Reason
-from bridge.engine import outbox
+from bridge.engine import outbox, replay
 from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.queries import Queries
+from bridge.engine.replay import Ask
 from bridge.engine.transactions import Transactions
-from bridge.engine.views import DeliveryView, IncidentDetail
+from bridge.engine.views import DeliveryView, IncidentDetail, ReplayPage
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
 from bridge.storage import deliveries, incidents, timers
-from bridge.storage.deliveries import Live
 from bridge.storage.incidents import Incident
-
-_REVIVABLE = {DeliveryState.DEAD.value, DeliveryState.PARKED.value}
 
 
 class Operator(Queries):
@@ -107,27 +106,28 @@ class Operator(Queries):
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
     async def retry(self, delivery: str, by: str, now: datetime) -> DeliveryView:
-        """Give a dead or parked delivery a new life.
+        """Give a dead or parked delivery a new life; it tells the present state. One that has nothing left to say, or
+        whose word another brings that waits, becomes `superseded`.
 
         Raises:
             NotFound: no such delivery.
-            Conflict: it is not dead or parked.
+            Conflict: it is not dead or parked, or nobody is to hear it.
         """
-
-        async def decision(work: Work) -> None:
-            found = await deliveries.get(work.tx, _number(delivery))
-            if found is None:
-                raise NotFound(f"no delivery {delivery}")
-            if found.state not in _REVIVABLE or not await deliveries.revive(work.tx, found.id, now):
-                raise Conflict(f"delivery {delivery} is {found.state}; only dead and parked ones are tried again")
-            work.record(
-                Kind.REPLAYED, actor=by, incident=found.incident, delivery=found.id, channel=found.channel,
-                reason=found.end_reason,
-            )  # fmt: skip
-            work.effects.live.append(Live(found.id, found.incident, found.channel, now))
-
-        await self._transactions.write(now, decision)
+        number = _number(delivery)
+        await self._transactions.write(now, partial(replay.retry, delivery=number, by=by))
         return await self.delivery(delivery)
+
+    async def replay(
+        self, ask: Ask, by: str, now: datetime, *, cursor: str = "", limit: int = 500, dry_run: bool = False
+    ) -> ReplayPage:
+        """Give dead letters that are still wanted a new life, one page after the other: go on with the page's `next`.
+
+        A `dry_run` changes nothing and tells what a replay would do.
+
+        Raises:
+            NotFound: no such incident, or neither such a channel nor a letter for it.
+        """
+        return await replay.replay(self._transactions, ask, by, now, cursor=cursor, limit=limit, dry_run=dry_run)
 
 
 async def _get(work: Work, incident: str) -> Incident:

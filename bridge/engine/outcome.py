@@ -157,12 +157,15 @@ def _record(work: Work, kind: Kind, attempted: Attempted, reason: str, detail: s
     claimed = attempted.job.claimed
     work.record(
         kind, incident=claimed.incident, delivery=claimed.id, channel=claimed.channel, attempt=claimed.attempts + 1,
-        reason=reason, digest=_digest(attempted.message), detail=detail,
+        reason=reason, digest=_digest(attempted), detail=detail,
     )  # fmt: skip
 
 
-def _digest(message: Message | None) -> str:
-    """SHA-256 of what people were shown: title, text, and each alert with its state."""
+def _digest(attempted: Attempted) -> str:
+    """The channel's own of what it sent, else SHA-256 of what people were shown: title, text, each alert's state."""
+    message, receipt = attempted.message, attempted.receipt
+    if receipt is not None and receipt.digest:
+        return receipt.digest
     if message is None:
         return ""
     shown = [message.title, message.text, *(f"{alert.fingerprint} {alert.status.value}" for alert in message.alerts)]

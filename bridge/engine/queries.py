@@ -7,7 +7,8 @@ from functools import partial
 
 import msgspec
 
-from bridge.domain.errors import NotFound
+from bridge.domain.errors import FailureReason, NotFound
+from bridge.domain.message import Reason
 from bridge.domain.moment import moment
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import (
@@ -22,12 +23,18 @@ from bridge.engine.views import (
 )
 from bridge.routing.matchers import match_all, parse_matchers
 from bridge.storage import deliveries, incidents
-from bridge.storage.deliveries import Stored
+from bridge.storage.deliveries import Stored, Wanted
 from bridge.storage.incidents import Incident, Member
 from bridge.storage.transaction import Row, Tx
 
 INCIDENT_STATES = ("open", "acknowledged", "snoozed", "resolved")
+_ENDS = ("newer_state", "nothing_new", "rerouted", "incident_gone")
+DELIVERY_REASONS = tuple(
+    dict.fromkeys((*(reason.value for reason in Reason), *(reason.value for reason in FailureReason), *_ENDS))
+)
+"""Why people are to be told, and why a delivery ended or waits."""
 DELIVERY_STATES = ("pending", "leased", "sent", "dead", "superseded", "cancelled", "expired", "parked")
+_ANY = Wanted()
 _DELIVERIES_SHOWN = 1000
 _TIMELINE_SHOWN = 1000
 _AUDIT_PAGE = 1000
@@ -79,7 +86,7 @@ class Queries:
             if found is None:
                 raise NotFound(f"no incident {incident[:40]}")
             members = await incidents.members(tx, found.id)
-            sent = await deliveries.page(tx, 0, DELIVERY_STATES, "", found.id, _DELIVERIES_SHOWN)
+            sent = await deliveries.page(tx, 0, DELIVERY_STATES, Wanted(incident=found.id), _DELIVERIES_SHOWN)
             rows = await tx.all("audit_of_incident", found.id, _TIMELINE_SHOWN)
             timeline = tuple(
                 TimelineEntry(row[0], moment(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8])
@@ -94,17 +101,14 @@ class Queries:
         self,
         *,
         states: Sequence[str] = (),
-        channel: str = "",
-        incident: str = "",
+        wanted: Wanted = _ANY,
         cursor: str = "",
         limit: int = 100,
     ) -> DeliveryPage:
         """Newest first. `cursor` is an earlier page's `next`."""
         before = int(cursor) if cursor.isdecimal() else 0
-        wanted = list(states) or DELIVERY_STATES
-        found = await self._transactions.read(
-            lambda tx: deliveries.page(tx, before, wanted, channel, incident, limit + 1)
-        )
+        among = list(states) or DELIVERY_STATES
+        found = await self._transactions.read(lambda tx: deliveries.page(tx, before, among, wanted, limit + 1))
         following = str(found[limit - 1].id) if len(found) > limit else None
         return DeliveryPage(tuple(_delivery(one) for one in found[:limit]), following)
 

@@ -43,7 +43,8 @@ class Refusals:
     def due(self, now: datetime) -> bool:
         if self._since is None:
             return False
-        return now - self._since >= (_FIRST if self._last is None or now - self._last >= _EVERY else _EVERY)
+        quiet = self._last is None or _over(now - self._last, _EVERY)
+        return _over(now - self._since, _FIRST if quiet else _EVERY)
 
     def take(self, now: datetime) -> dict[Refusal, tuple[int, str]]:
         """What was gathered: how many, and the digest of the first."""
@@ -53,6 +54,11 @@ class Refusals:
         self._since = None
         self._last = now
         return taken
+
+
+def _over(passed: timedelta, wait: timedelta) -> bool:
+    """Whether a wait is over; one that lies in the future is, because the clock was set back."""
+    return not timedelta() <= passed < wait
 
 
 async def write(work: Work, gathered: dict[Refusal, tuple[int, str]]) -> None:

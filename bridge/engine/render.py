@@ -61,19 +61,24 @@ class IncidentView(Struct, frozen=True):
     fired_and_resolved: bool = False
 
 
-def render(view: IncidentView, options: ChannelOptions, templates: Templates | None) -> Message:
-    """The message for one channel. Without `templates` the built-in words are used. A bad template raises nothing."""
-    message = _built_in(view)
-    if templates is None or (options.title is None and options.text is None):
+def render(view: IncidentView, options: ChannelOptions, templates: Templates | None, *, words: bool = True) -> Message:
+    """The message for one channel. Without `templates` the built-in words are used. A bad template raises nothing.
+
+    Without `words` title and text are empty, for a channel that reads neither.
+    """
+    message = _built_in(view, words=words)
+    if not words or templates is None or (options.title is None and options.text is None):
         return message
     return _templated(message, options, templates)
 
 
-def _built_in(view: IncidentView) -> Message:
-    firing = [alert for alert in view.alerts if alert.status is Status.FIRING]
-    resolved = [alert for alert in view.alerts if alert.status is not Status.FIRING]
+def _built_in(view: IncidentView, *, words: bool) -> Message:
     common_labels = common([alert.labels for alert in view.alerts])
-    notice = view.reason is Reason.NOTICE
+    title = text = ""
+    if words:
+        firing = [alert for alert in view.alerts if alert.status is Status.FIRING]
+        resolved = [alert for alert in view.alerts if alert.status is not Status.FIRING]
+        title, text = _title(view, len(firing), common_labels), _text(view, firing, resolved)
     return Message(
         view.reason,
         view.status,
@@ -82,8 +87,8 @@ def _built_in(view: IncidentView) -> Message:
         view.receiver,
         view.source,
         view.route,
-        _title(view, len(firing), common_labels),
-        _text(view, firing, resolved),
+        title,
+        text,
         view.alerts,
         view.group_labels,
         common_labels,
@@ -93,7 +98,7 @@ def _built_in(view: IncidentView) -> Message:
         view.dedup,
         view.group_key,
         view.external_url,
-        "" if notice else view.note,
+        "" if view.reason is Reason.NOTICE else view.note,
         view.acknowledged_by,
         view.truncated,
         view.fired_and_resolved,

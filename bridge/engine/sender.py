@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
@@ -38,8 +39,10 @@ _IDLE = timedelta(seconds=1)
 _PAGE = 5000
 _UNRECORDED = timedelta(seconds=30)
 _LOOK_EVERY = timedelta(seconds=1)
+_LOOK_WHEN_HINTED = timedelta(milliseconds=100)
 _LOOK_AT_PARKED_EVERY = timedelta(seconds=5)
 _HINTS = 256
+_PLENTY = 64
 _HOMELESS = timedelta(seconds=10)
 _log = structlog.get_logger("bridge.sender")
 
@@ -65,17 +68,19 @@ class Sender:
         self._leases = leases
         self._leads = leads
         self._looked_at: datetime | None = None
+        self._hinted = False
         self._looked_at_parked: datetime | None = None
         self._lanes: dict[str, Lane] = {}
         self._in_flight: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns = Turns("sender")
+        self.turns = Turns("sender")
         self._results = Results(transactions, self.credentials, metrics, clock, rng, self._done)
         transactions.in_flight = self._in_flight
+        transactions.wants_help = self._wants_help
         transactions.follow(self._follow)
 
     async def load(self) -> int:
-        """Read what an earlier start left; gives how many. Every lease of an earlier start is void.
+        """Read what waits and is not known here; gives how many rows. Every lease of an earlier start is void.
 
         On a shared database nothing is read here: what waits is looked for again and again.
         """
@@ -84,7 +89,7 @@ class Sender:
         after = count = 0
         while True:
             page = await self._transactions.read(partial(deliveries.live, after=after, limit=_PAGE))
-            self.add(page)
+            self.add(self.strangers(page))
             count += len(page)
             if len(page) < _PAGE:
                 return count
@@ -94,7 +99,7 @@ class Sender:
         """Deliveries that are committed and wait."""
         for live in lives:
             self._lane(live.channel).add(live)
-            self._turns.wake()
+            self.turns.wake()
 
     def waiting(self) -> dict[str, int]:
         """How many wait, by channel."""
@@ -103,9 +108,32 @@ class Sender:
     def parked(self) -> dict[str, int]:
         return {name: len(lane.parked) for name, lane in self._lanes.items() if lane.parked}
 
+    def strangers(self, lives: Iterable[Live]) -> list[Live]:
+        """Those of the deliveries that neither wait here nor are under way."""
+        return [
+            live for live in lives if live.id not in self._in_flight and not self._lane(live.channel).knows(live.id)
+        ]
+
+    def explains(self, channel: str, now: datetime, patience: timedelta) -> bool:
+        """Whether it is right that something due waits: its channel cannot be used, is refused or paced, or was tried of late."""
+        configured = self._transactions.generation().channels.get(channel)
+        if configured is None or configured.channel is None:
+            return True
+        started = self._lane(channel).started_at
+        if started is not None and now - started < patience + 2 * configured.options.timeout:
+            return True
+        return self.credentials.not_before(configured, now, now) > now
+
+    def forget(self, jump: timedelta) -> None:
+        """Drop what waits, whose times are of before the clock jumped; `load` brings it back."""
+        self.credentials.shift(jump)
+        for lane in self._lanes.values():
+            lane.forget()
+        self._looked_at = self._looked_at_parked = None
+
     async def run(self) -> None:
         """Until `stop`: one turn after the other, sleeping until something is due or added."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     async def _turn(self) -> float:
         now = self._clock.now()
@@ -116,6 +144,7 @@ class Sender:
         """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
         if self._leases is not None:
             await self._look(now)
+        self._hurry(now)
         taken: list[Live] = []
         for name, lane in self._lanes.items():
             taken += self._take(name, lane, now, self._free(len(taken)))
@@ -128,7 +157,8 @@ class Sender:
         except BaseException:
             for live in taken:
                 self._done(live)
-            self.add(taken)
+            present = self._clock.now()  # not their own time: the clock may have been set back
+            self.add(replace(live, due_at=min(live.due_at, present)) for live in taken)
             raise
         if self._leases is not None:
             self._leases.claimed((live.id for live, job in zip(taken, jobs, strict=True) if job), asked_at)
@@ -160,7 +190,7 @@ class Sender:
 
     async def stop(self, grace: timedelta) -> None:
         """Claim no more, let what is in flight end within the grace, cut off the rest, and record it all."""
-        self._turns.stop()
+        self.turns.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace.total_seconds())
         for task in self._tasks:
@@ -211,21 +241,25 @@ class Sender:
         self._lane(live.channel).done(live)
         if again:
             self.add([Live(live.id, live.incident, live.channel, self._clock.now() + _UNRECORDED)])
-        self._turns.wake()
+        self.turns.wake()
 
     def _follow(self, effects: Effects) -> None:
         self.add(effects.live)
 
+    def _wants_help(self) -> bool:
+        return sum(map(len, self._lanes.values())) > _PLENTY
+
     def look_soon(self) -> None:
         """Another bridge hinted that there is work."""
-        self._looked_at = None
-        self._turns.wake()
+        self._hinted = True
+        self.turns.wake()
 
     async def _look(self, now: datetime) -> None:
         """Take note of what waits in the rows and is not known here; what is parked may be ours to send."""
-        if self._looked_at is not None and timedelta() <= now - self._looked_at < _LOOK_EVERY:
+        every = _LOOK_WHEN_HINTED if self._hinted else _LOOK_EVERY
+        if self._looked_at is not None and timedelta() <= now - self._looked_at < every:
             return
-        self._looked_at = now
+        self._looked_at, self._hinted = now, False
         channels = self._transactions.generation().channels
         hungry = [
             name
@@ -236,9 +270,7 @@ class Sender:
         if self._leads():
             left = now - _HOMELESS
             found += await self._transactions.read(lambda tx: replicas.homeless(tx, list(channels), left, _HINTS))
-        self.add(
-            live for live in found if live.id not in self._in_flight and not self._lane(live.channel).knows(live.id)
-        )
+        self.add(self.strangers(found))
         await self._look_at_parked(now)
 
     async def _look_at_parked(self, now: datetime) -> None:
@@ -251,6 +283,14 @@ class Sender:
         self.add(found)
         if found:
             await self.reloaded(now)
+
+    def _hurry(self, now: datetime) -> None:
+        """A channel that takes messages again need not wait for the next try of each."""
+        recovered = self.credentials.recovered()
+        if recovered:
+            for name, configured in self._transactions.generation().channels.items():
+                if configured.credential in recovered:
+                    self._lane(name).hurry(now)
 
     def _free(self, taken: int = 0) -> int:
         """How many more attempts there may be over all channels."""

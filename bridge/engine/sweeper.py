@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import FailureReason, Retryable
+from bridge.domain.retry import gives_up
 from bridge.engine.outcome import die
 from bridge.engine.refusals import Refusals, write
 from bridge.engine.rehoming import rehome
@@ -22,7 +23,8 @@ _PAGE = 1000
 _GIVE_UP_EVERY = timedelta(seconds=15)
 _FORGOTTEN = timedelta(hours=24)
 
-Checkpoint = Callable[[datetime], Awaitable[None]]
+Chore = Callable[[datetime], Awaitable[None]]
+Checkpoint = Chore
 
 
 class Sweeper:
@@ -38,22 +40,25 @@ class Sweeper:
         metrics: Metrics,
         clock: Clock,
         leads: Callable[[], bool] = lambda: True,
+        chores: Sequence[Chore] = (),
     ) -> None:
+        """`chores` are done last in every round of the bridge that leads."""
         self._transactions = transactions
         self._refusals = refusals
         self._checkpoint = checkpoint
         self._metrics = metrics
         self._clock = clock
         self._leads = leads
-        self._turns = Turns("sweeper")
+        self._chores = chores
+        self.turns = Turns("sweeper")
         self._gave_up_at: datetime | None = None
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     def stop(self) -> None:
-        self._turns.stop()
+        self.turns.stop()
 
     async def _turn(self) -> float:
         await self.step(self._clock.now())
@@ -66,6 +71,9 @@ class Sweeper:
             await self._checkpoint(now)
         if self._refusals.due(now):
             await self.write_refusals(now)
+        if self._leads():
+            for chore in self._chores:
+                await chore(now)
 
     async def write_refusals(self, now: datetime) -> None:
         """Write down what was refused since the last time, if anything."""
@@ -89,7 +97,8 @@ class Sweeper:
         async def decision(work: Work) -> None:
             for delivery in over:
                 claimed = None if work.is_in_flight(delivery) else await deliveries.claim(work.tx, delivery)
-                if claimed is not None:
+                # Looked at again: the clock may have been set back meanwhile.
+                if claimed is not None and gives_up(claimed.created_at, work.now, limits.get(claimed.channel, _FORGOTTEN)):
                     await die(work, claimed, Retryable(FailureReason.GAVE_UP, "its time is over"))
 
         if over:

@@ -44,15 +44,15 @@ class Timekeeper:
         self._clock = clock
         self._leads = leads
         self._next: datetime | None = None
-        self._turns = Turns("timekeeper")
+        self.turns = Turns("timekeeper")
         transactions.follow(self._follow)
 
     async def run(self) -> None:
         """Until `stop`."""
-        await self._turns.run(self._turn)
+        await self.turns.run(self._turn)
 
     def stop(self) -> None:
-        self._turns.stop()
+        self.turns.stop()
 
     async def step(self, now: datetime) -> int:
         """Do what is due at `now`; gives how many timers."""
@@ -63,8 +63,12 @@ class Timekeeper:
             await self._take_all(plain, now)
         judgements = [timer for timer in due if timer.kind == "flush"]
         limit = asyncio.Semaphore(_AT_ONCE)
-        await asyncio.gather(*(judge(self._transactions, timer, now, limit) for timer in judgements))
+        await asyncio.gather(*(self._judge(timer, now, limit) for timer in judgements))
         return len(due)
+
+    async def _judge(self, timer: Timer, now: datetime, limit: asyncio.Semaphore) -> None:
+        await judge(self._transactions, timer, now, limit)
+        self.turns.moved()
 
     async def _turn(self) -> float:
         done = await self.step(self._clock.now())
@@ -96,11 +100,11 @@ class Timekeeper:
         async def decision(work: Work) -> list[float]:
             lags = []
             for timer in due:
-                if not await timers.delete(work.tx, timer.id):
-                    continue
+                if timer.due_at > work.now or not await timers.delete(work.tx, timer.id):
+                    continue  # the clock was set back meanwhile, or another took it
                 if timer.kind == "step":
                     if await take_step(work, timer):
-                        lags.append((now - timer.due_at).total_seconds())
+                        lags.append((work.now - timer.due_at).total_seconds())
                 else:
                     await replay(work, timer)
             return lags
@@ -110,4 +114,4 @@ class Timekeeper:
 
     def _follow(self, effects: Effects) -> None:
         if effects.timer_at is not None and (self._next is None or effects.timer_at < self._next):
-            self._turns.wake()
+            self.turns.wake()

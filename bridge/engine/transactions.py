@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import TypeVar
 
+from bridge.domain.errors import StorageError
 from bridge.engine.generation import Generation
 from bridge.engine.work import Effects, Work
 from bridge.storage.database import Database
@@ -25,6 +27,14 @@ class Transactions:
         self.in_flight: Collection[int] = frozenset()
         self.owner = ""
         """This bridge's name in the leases of a shared database; empty on a database of our own."""
+        self.wants_help: Callable[[], bool] = lambda: False
+        """Whether other bridges on a shared database should hear of new deliveries at once."""
+        self.mend: Callable[[datetime], datetime] = _as_it_is
+        """Puts a moment that was read before the clock jumped into the time after it."""
+        self.committed_at = time.monotonic()
+        """When the last commit came to an end, in monotonic seconds."""
+        self.failing = ""
+        """Why the last unit could not be committed; empty since one was."""
         self._database = database
         self._generation = generation
         self._followers: list[Callable[[Effects], None]] = []
@@ -47,20 +57,33 @@ class Transactions:
             StorageBusy, StorageFatal: see `Database.write`.
         """
         generation = self._generation
+        moment = self.mend(now)
         in_flight, owner = self.in_flight, self.owner
 
         async def unit(tx: Tx) -> tuple[T, Effects]:
-            work = Work(tx, generation, now, in_flight, owner)
-            return await decision(work), work.effects
+            work = Work(tx, generation, moment, in_flight, owner)
+            result = await decision(work)
+            if owner and work.effects.live and self.wants_help():
+                tx.hint()
+            return result, work.effects
 
-        result, _effects = await self._database.write(unit, self._committed)
+        try:
+            result, _effects = await self._database.write(unit, self._committed)
+        except StorageError as error:
+            self.failing = str(error)
+            raise
         return result
 
     def _committed(self, done: tuple[object, Effects]) -> None:
         """Carry the effects out, also where whoever asked has given up waiting."""
+        self.committed_at, self.failing = time.monotonic(), ""
         for follower in self._followers:
             follower(done[1])
 
     async def read(self, unit: Unit[T]) -> T:
         """Run a unit that only reads, on the last committed state."""
         return await self._database.read(unit)
+
+
+def _as_it_is(moment: datetime) -> datetime:
+    return moment

@@ -103,12 +103,52 @@ class DeliveryPage(Struct, frozen=True):
     next: str | None
 
 
-class Trouble(Struct, frozen=True):
-    """Something `/-/ready` names: `what` is a short word (`channel_parked`, `file_refused`, …), `detail` for people."""
+class ChannelReplay(Struct, frozen=True):
+    """What a replay did for one channel. `replayed` go out again; `superseded` are told by another, or were; both ended
+    as dead letters. `left_out` stay.
+    """
+
+    channel: str
+    replayed: int
+    superseded: int
+    left_out: int
+
+
+class LeftOutLetter(Struct, frozen=True):
+    """A dead letter that a replay left as it is. `why`: `not_firing`, `acknowledged`, `notice`, `send_on` (the channel
+    does not take ends), `channel_unusable`, `incident_gone`.
+    """
+
+    delivery: str
+    incident: str
+    channel: str
+    why: str
+
+
+class ReplayPage(Struct, frozen=True):
+    """One page of `POST /api/v1/deliveries/replay`: `looked` letters of a replay that goes on at `next`.
+
+    `wait` is in seconds: so many replayed deliveries are `waiting` to be sent that the next page has time.
+    """
+
+    channels: tuple[ChannelReplay, ...]
+    left_out: tuple[LeftOutLetter, ...]
+    looked: int
+    next: str | None
+    wait: float = 0.0
+    waiting: int = 0
+
+
+class Trouble(Struct, frozen=True, omit_defaults=True):
+    """Something `/-/ready` names: `what` is a short word (`channel_parked`, `file_refused`, …), `detail` for people.
+
+    `since` is there where the bridge noticed it by watching itself.
+    """
 
     what: str
     name: str
     detail: str
+    since: datetime | None = None
 
 
 class Health(Struct, frozen=True):

@@ -37,6 +37,11 @@ class Waiting:
         """When the first is due; None if there is none."""
         return moment(_KEY.unpack_from(self._heap[0])[0]) if self._heap else None
 
+    def hurry(self, now: datetime) -> None:
+        """All of it is due now, in the order of the ids: what was planned first goes first."""
+        due = _KEY.pack(max(0, micros(now)), 0)[:8]
+        self._heap = sorted(due + entry[8:] for entry in self._heap)
+
     def pop(self) -> Live:
         entry = heapq.heappop(self._heap)
         due, delivery = _KEY.unpack_from(entry)

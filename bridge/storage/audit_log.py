@@ -41,22 +41,20 @@ class Filter(Struct, frozen=True):
 
 
 class StoredDelivery(Struct, frozen=True, gc=False):
-    """A delivery as far as the audit log must agree with it; `created_at` in µs since 1970."""
+    """A delivery as far as the audit log must agree with it."""
 
     id: int
     state: str
     attempts: int
-    created_at: int
 
 
 class DeliveryFact(Struct, frozen=True, gc=False):
-    """A record about a delivery; `delivery` is the text as stored, `at` in µs since 1970."""
+    """A record about a delivery; `delivery` is the text as stored."""
 
     delivery: str
     seq: int
     kind: str
     attempt: int
-    at: int
 
 
 class AuditLog:
@@ -73,11 +71,11 @@ class AuditLog:
         """Every record, by sequence number."""
         return iter(self._connection.execute(f"SELECT {_RAW} FROM audit NOT INDEXED ORDER BY seq"))  # noqa: S608 - constants
 
-    def last_detail(self, kind: str) -> str | None:
-        """The detail of the newest record of a kind."""
-        statement = "SELECT detail FROM audit NOT INDEXED WHERE kind = ? ORDER BY seq DESC LIMIT 1"
+    def last_of(self, kind: str) -> tuple[int, str] | None:
+        """The sequence number and the detail of the newest record of a kind."""
+        statement = "SELECT seq, detail FROM audit NOT INDEXED WHERE kind = ? ORDER BY seq DESC LIMIT 1"
         row = self._connection.execute(statement, (kind,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else (int(row[0]), str(row[1]))
 
     def checkpoint_count(self) -> int:
         """How many checkpoints are stored."""
@@ -89,14 +87,14 @@ class AuditLog:
 
     def deliveries(self) -> Iterator[StoredDelivery]:
         """Every delivery, by id."""
-        statement = "SELECT id, state, attempts, created_at FROM deliveries NOT INDEXED ORDER BY id"
+        statement = "SELECT id, state, attempts FROM deliveries NOT INDEXED ORDER BY id"
         for row in self._connection.execute(statement):
             yield StoredDelivery(*row)
 
     def delivery_facts(self) -> Iterator[DeliveryFact]:
         """Every record about a delivery, by delivery (as a number) and sequence number."""
         statement = (
-            "SELECT delivery, seq, kind, attempt, at FROM audit NOT INDEXED WHERE delivery <> '' "
+            "SELECT delivery, seq, kind, attempt FROM audit NOT INDEXED WHERE delivery <> '' "
             "ORDER BY CAST(delivery AS INTEGER), delivery, seq"
         )
         for row in self._connection.execute(statement):

@@ -23,11 +23,20 @@ class Request(Struct, frozen=True):
     partition: int = 0
 
 
-async def add(tx: Tx, source: str, now: datetime, digest: str, body: bytes, generation: str, *, planned: bool) -> int:
-    """Keep a request; `planned` if the same transaction plans it."""
-    return await tx.insert(
-        "request_add", source, micros(now), digest, body, generation, "planned" if planned else "pending"
-    )
+async def add(
+    tx: Tx,
+    source: str,
+    now: datetime,
+    digest: str,
+    body: bytes,
+    generation: str,
+    *,
+    planned: bool,
+    partition: int = 0,
+) -> int:
+    """Keep a request; `planned` if the same transaction plans it. Requests of one `partition` are planned in order."""
+    state = "planned" if planned else "pending"
+    return await tx.insert("request_add", source, micros(now), digest, body, generation, state, partition)
 
 
 async def pending(tx: Tx, after: int, limit: int) -> list[Request]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import StorageError
 from bridge.storage.statements import migrations
 
@@ -26,7 +27,10 @@ def migrate(connection: sqlite3.Connection) -> tuple[int, int]:
     for number, script in migrations("sqlite"):
         if number > before:
             try:
-                connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+                connection.executescript(f"BEGIN IMMEDIATE;\n{script}")
+                crashpoint("migrate.mid")
+                connection.execute(f"PRAGMA user_version = {number}")
+                connection.execute("COMMIT")
             except sqlite3.Error as error:
                 raise StorageError(
                     f"the migration to schema {number} failed, and nothing of it is kept: {error}"

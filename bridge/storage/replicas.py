@@ -59,15 +59,10 @@ async def renew(tx: Tx, ids: Iterable[int], owner: str, span: timedelta) -> set[
     return {row[0] for row in await tx.all("delivery_renew", _json(ids), owner, span // _MICROSECOND)}
 
 
-async def release(tx: Tx, ids: Iterable[int], owner: str) -> None:
-    """Give claims back at once."""
-    await tx.run("delivery_release", _json(ids), owner)
-
-
 async def claimable(tx: Tx, channels: Sequence[str], now: datetime, limit: int) -> list[Live]:
     """At most `limit` deliveries for each of these channels that are due and nobody's, or whose lease ran out."""
     rows = await tx.all("deliveries_claimable", _json(channels), micros(now), limit)
-    return [Live(row[0], row[1], row[2], moment(row[3])) for row in rows]
+    return [Live(row[0], row[1], row[2], moment(row[3]), replayed=row[4] > 0) for row in rows]
 
 
 async def homeless(tx: Tx, channels: Sequence[str], due_before: datetime, limit: int) -> list[Live]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
@@ -74,6 +75,11 @@ class SqliteDatabase:
         await asyncio.to_thread(database._prepare)
         database._thread.start()
         return database
+
+    @property
+    def writer_alive(self) -> bool:
+        """Whether the thread that commits is at work."""
+        return self._thread.is_alive()
 
     def chain(self, sink: AuditSink) -> None:
         """Where audit records go from now on. Call it before the first unit that records anything."""
@@ -260,6 +266,7 @@ class SqliteDatabase:
         """Checkpoint. What cannot be moved now stays in the log, and is replayed at the next open."""
         if self._broken is not None:
             return  # a sync failed, and may not be tried again
+        crashpoint("wal.checkpoint")
         try:
             connection.execute(f"PRAGMA wal_checkpoint({mode})")
         except sqlite3.Error as error:

@@ -45,6 +45,9 @@ class SqliteTx:
         """Add to the audit; chained and stored with this transaction or not at all."""
         self.records.append(record)
 
+    def hint(self) -> None:
+        """There is no other bridge."""
+
 
 def drive(unit: Unit[T], tx: SqliteTx) -> T:
     """Run a unit to its end without an event loop.

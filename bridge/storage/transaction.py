@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bridge.domain.audit import Record
@@ -15,10 +16,13 @@ Row = tuple[Any, ...]
 class AuditSink(Protocol):
     """Turns a transaction's records into chained rows. `commit` or `rollback` follows every `seal`.
 
-    `after` is the last sequence number in use, where others number on too.
+    `after` is the last sequence number in use, where others number on too. `renew` comes before a `seal` when nobody knows
+    whether the last rows were stored: it begins a new chain behind `newest` (seq, chain, hash), the last record that is
+    stored, and gives the new chain's first record.
     """
 
     def seal(self, records: Sequence[Record], after: int | None = None) -> Sequence[tuple[Value, ...]]: ...
+    def renew(self, at: datetime, newest: tuple[int, str, bytes] | None) -> Record: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
 
@@ -46,6 +50,10 @@ class Tx(Protocol):
 
     def record(self, record: Record) -> None:
         """Add to the audit; chained and stored with this transaction or not at all."""
+        ...
+
+    def hint(self) -> None:
+        """Tell other bridges on a shared database, once this is committed, that there is something to do."""
         ...
 
 

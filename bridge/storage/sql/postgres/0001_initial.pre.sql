@@ -17,7 +17,7 @@ CREATE TABLE turn (
 INSERT INTO turn (id, next_id, next_seq, last) VALUES (1, 1, 1, '');
 
 -- The halves of the migrations that were applied.
-CREATE TABLE migrations (
+CREATE TABLE bridge_schema (
     number bigint NOT NULL,
     half text COLLATE "C" NOT NULL CHECK (half IN ('pre', 'post')),
     applied_at bigint NOT NULL,

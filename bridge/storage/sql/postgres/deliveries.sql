@@ -121,7 +121,7 @@ UPDATE timers SET due_at = $1 + paused_for, paused_for = NULL WHERE incident = $
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'flush' LIMIT 1;
 
 -- name: deliveries_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch FROM deliveries
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries
 WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND state IN ('pending', 'parked');
 
 -- name: deliveries_sent

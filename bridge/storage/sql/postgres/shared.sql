@@ -10,7 +10,7 @@ ON CONFLICT (id) DO UPDATE SET version = excluded.version, schema = excluded.sch
 DELETE FROM replicas WHERE id = $1 OR seen_until < (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 604800000000;
 
 -- name: replicas_live
-SELECT id, version, schema FROM replicas WHERE seen_until >= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint ORDER BY id;
+SELECT id, version, schema FROM replicas WHERE id NOT LIKE 'opening:%' AND seen_until >= (extract(epoch FROM statement_timestamp()) * 1000000)::bigint ORDER BY id;
 
 -- name: lead
 UPDATE leader SET owner = $1, lease_until = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $2
@@ -37,13 +37,9 @@ RETURNING id, incident, channel, receiver, reason, note, created_at, attempts, c
 UPDATE deliveries SET lease_until = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $3
 WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND owner = $2 AND state = 'leased' RETURNING id;
 
--- name: delivery_release
-UPDATE deliveries SET state = 'pending', owner = '', lease_until = NULL
-WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND owner = $2 AND state = 'leased';
-
 -- name: deliveries_claimable
-SELECT w.id, w.incident, w.channel, w.due_at FROM jsonb_array_elements_text($1::jsonb) AS c(name) CROSS JOIN LATERAL (
-    SELECT d.id, d.incident, d.channel, d.due_at FROM deliveries d
+SELECT w.id, w.incident, w.channel, w.due_at, w.replayed FROM jsonb_array_elements_text($1::jsonb) AS c(name) CROSS JOIN LATERAL (
+    SELECT d.id, d.incident, d.channel, d.due_at, d.replayed FROM deliveries d
     WHERE d.channel = c.name AND d.ended_at IS NULL AND d.due_at <= $2
       AND (d.state = 'pending' OR (d.state = 'leased' AND d.lease_until < (extract(epoch FROM statement_timestamp()) * 1000000)::bigint))
     ORDER BY d.due_at, d.id LIMIT $3) AS w;
