@@ -81,7 +81,7 @@ class Attempt(Struct, frozen=True):
         context = Context(
             http=generation.http,
             now=self.clock.now(),
-            idempotency_key=self.keys.idempotency("delivery", _life(claimed)),
+            idempotency_key=self.keys.idempotency("delivery", _life(claimed), claimed.incident or claimed.note),
             attempt=claimed.attempts + 1,
             previous=Receipt(job.receipt) if job.receipt else None,
             plain=claimed.plain,
@@ -124,7 +124,11 @@ class Attempt(Struct, frozen=True):
 
 
 def _life(claimed: Claimed) -> str:
-    """A delivery that was given a new life may say something else: its receiver must not take it for what it knows."""
+    """A delivery that was given a new life may say something else: its receiver must not take it for what it knows.
+
+    The number alone does not do for a key either: after a backup was restored, or a standby that lagged was promoted,
+    it may be given again, to another incident's delivery.
+    """
     return f"{claimed.id}.{claimed.replayed}" if claimed.replayed else str(claimed.id)
 
 
