@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from datetime import datetime
 
 import structlog
@@ -12,6 +13,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import IngestReason, StorageError
 from bridge.engine.backlog import Backlog
+from bridge.engine.generation import group_hash
 from bridge.engine.planner import Counts, Planner
 from bridge.engine.refusals import Refusals
 from bridge.engine.transactions import Transactions
@@ -21,6 +23,7 @@ from bridge.observe.metrics import Metrics
 from bridge.storage import journal
 
 _NAMED_QUARANTINES = 20
+_PARTITIONS = 64
 _log = structlog.get_logger("bridge.intake")
 
 
@@ -88,7 +91,16 @@ class Intake:
 async def keep(work: Work, webhook: Webhook, body: bytes, digest: str, *, planned: bool) -> int:
     """Store a request with its records; gives its number."""
     generation = work.generation.digest
-    request = await journal.add(work.tx, webhook.source, work.now, digest, body, generation, planned=planned)
+    request = await journal.add(
+        work.tx,
+        webhook.source,
+        work.now,
+        digest,
+        body,
+        generation,
+        planned=planned,
+        partition=_partition(work, webhook),
+    )
     work.record(Kind.RECEIVED, source=webhook.source, digest=digest, detail=_summary(request, webhook))
     for entry in webhook.quarantined[:_NAMED_QUARANTINES]:
         work.record(
@@ -109,6 +121,13 @@ async def keep(work: Work, webhook: Webhook, body: bytes, digest: str, *, planne
             detail=f"the sender left out {webhook.truncated} alerts",
         )
     return request
+
+
+def _partition(work: Work, webhook: Webhook) -> int:
+    """What is planned in its order, if it waits: requests of one source about one group, on whichever bridge they come."""
+    if not work.owner:
+        return 0
+    return zlib.crc32(f"{webhook.source} {group_hash(webhook.org, webhook.group_labels)}".encode()) % _PARTITIONS
 
 
 def _summary(request: int, webhook: Webhook) -> str:

@@ -144,7 +144,7 @@ class Sender:
         """Claim what is due and start the attempts; gives how many. Await `idle` for their end."""
         if self._leases is not None:
             await self._look(now)
-        self._hurry(now)
+        await self._hurry(now)
         taken: list[Live] = []
         for name, lane in self._lanes.items():
             taken += self._take(name, lane, now, self._free(len(taken)))
@@ -284,13 +284,15 @@ class Sender:
         if found:
             await self.reloaded(now)
 
-    def _hurry(self, now: datetime) -> None:
+    async def _hurry(self, now: datetime) -> None:
         """A channel that takes messages again need not wait for the next try of each."""
         recovered = self.credentials.recovered()
-        if recovered:
-            for name, configured in self._transactions.generation().channels.items():
-                if configured.credential in recovered:
-                    self._lane(name).hurry(now)
+        channels = self._transactions.generation().channels
+        names = [name for name, configured in channels.items() if configured.credential in recovered]
+        for name in names:
+            self._lane(name).hurry(now)
+        if names and self._leases is not None:
+            await self._transactions.write(now, lambda work: replicas.hurry(work.tx, names, now, _PAGE))
 
     def _free(self, taken: int = 0) -> int:
         """How many more attempts there may be over all channels."""

@@ -65,6 +65,11 @@ async def claimable(tx: Tx, channels: Sequence[str], now: datetime, limit: int) 
     return [Live(row[0], row[1], row[2], moment(row[3]), replayed=row[4] > 0) for row in rows]
 
 
+async def hurry(tx: Tx, channels: Sequence[str], now: datetime, limit: int) -> None:
+    """What waits for these channels is due now: they take messages again."""
+    await tx.run("deliveries_hurry", _json(channels), micros(now), limit)
+
+
 async def homeless(tx: Tx, channels: Sequence[str], due_before: datetime, limit: int) -> list[Live]:
     """Due deliveries for channels other than these: no bridge has them, or none that is quick."""
     rows = await tx.all("deliveries_homeless", _json(channels), micros(due_before), limit)

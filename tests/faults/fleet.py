@@ -75,10 +75,11 @@ class Fleet:
 
     def finish(self) -> list[str]:
         """Stop all in order and verify the audit log of the database; what was wrong."""
-        problems = []
-        for bridge in self.bridges:
-            if (code := bridge.stop()) != 0:
-                problems.append(f"a bridge ended with {code}: {bridge.log.read_text()[-300:]}")
+        problems = [
+            f"a bridge ended with {code}: {bridge.log.read_text()[-300:]}"
+            for bridge in self.bridges
+            if (code := bridge.stop()) != 0
+        ]
         verified = self.bridges[0].command("audit", "verify", "--config", "routes")
         if verified.returncode:
             problems.append(f"audit verify: {verified.stdout[-300:]}{verified.stderr[-300:]}")

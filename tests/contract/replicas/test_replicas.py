@@ -12,6 +12,7 @@ from bridge.domain.message import Message
 from tests.bridge_bench import START, Bench, firing, resolved
 from tests.contract.replicas.bridges import bridges, settle, told
 from tests.postgres import Cluster
+from tests.unit.engine.test_hooks_in_the_engine import ROUTED
 
 
 async def test_two_bridges_that_hear_of_one_alert_send_once(tmp_path: Path, postgres_url: str) -> None:
@@ -138,9 +139,7 @@ async def test_a_lease_is_renewed_while_a_message_takes_its_time(
         assert told(found) == ["people opened"]
 
 
-async def test_an_attempt_whose_lease_is_lost_is_cut_off(
-    tmp_path: Path, postgres: Cluster, postgres_url: str
-) -> None:
+async def test_an_attempt_whose_lease_is_lost_is_cut_off(tmp_path: Path, postgres: Cluster, postgres_url: str) -> None:
     async with bridges(tmp_path, postgres_url) as found:
         one, other = found
         held = Held(one)
@@ -173,7 +172,7 @@ async def test_the_end_never_overtakes_the_beginning_that_another_bridge_is_send
         assert told(found) == []
         held.let_go.set()
         await settle(found)
-        assert [bench.told() for bench in found if bench.told()][0][0] == "people opened"
+        assert next(bench.told() for bench in found if bench.told())[0] == "people opened"
         assert told(found) == ["people opened", "people resolved"]
 
 
@@ -193,3 +192,42 @@ async def test_what_one_bridge_failed_to_send_another_may_retry(tmp_path: Path, 
             await other.settle()
         assert other.told() == ["people opened"]
         assert one.told() == []
+
+
+async def test_what_waits_for_slow_hooks_is_planned_once_and_in_its_order(tmp_path: Path, postgres_url: str) -> None:
+    async with bridges(tmp_path, postgres_url, text=ROUTED) as found:
+        for bench in found:
+            bench.parse = found[0].parse
+        end = found[0].clock.turn(minutes=1)
+        again = found[0].clock.turn(minutes=1)
+        for number in range(10):
+            name = f"A{number}"
+            for index, alert in enumerate((firing(name), resolved(name, end=end), firing(name, at=again))):
+                await found[(number + index) % 2].accept(alert)
+        for _turn in range(5):
+            found[0].clock.turn(seconds=1)
+            await asyncio.gather(*(bench.backlog.step() for bench in found))
+        await settle(found)
+
+        kinds = [kind for kind, _reason, _channel in await found[0].audit()]
+        assert (kinds.count("opened"), kinds.count("resolved"), kinds.count("held")) == (20, 10, 0)
+
+
+async def test_a_bridge_that_lost_its_part_of_the_journal_does_not_plan_it(
+    tmp_path: Path, postgres: Cluster, postgres_url: str
+) -> None:
+    async with bridges(tmp_path, postgres_url, text=ROUTED) as (one, other):
+        other.parse = one.parse
+        await one.accept(firing())
+        prepare = one.backlog._prepare
+
+        async def slow(*arguments: object) -> object:
+            prepared = await prepare(*arguments)  # type: ignore[arg-type]
+            name = postgres_url.rpartition("/")[2]
+            await asyncio.to_thread(postgres.query, "UPDATE partitions SET lease_until = 0", name)
+            await other.backlog.step()
+            return prepared
+
+        one.backlog._prepare = slow  # type: ignore[method-assign, assignment]
+        await one.backlog.step()
+        assert [kind for kind, _reason, _channel in await one.audit()].count("opened") == 1

@@ -44,6 +44,12 @@ SELECT w.id, w.incident, w.channel, w.due_at, w.replayed FROM jsonb_array_elemen
       AND (d.state = 'pending' OR (d.state = 'leased' AND d.lease_until < (extract(epoch FROM statement_timestamp()) * 1000000)::bigint))
     ORDER BY d.due_at, d.id LIMIT $3) AS w;
 
+-- name: deliveries_hurry
+UPDATE deliveries SET due_at = $2 WHERE id IN (
+    SELECT d.id FROM deliveries d
+    WHERE d.channel = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) AND d.ended_at IS NULL AND d.state = 'pending' AND d.due_at > $2
+    ORDER BY d.id LIMIT $3);
+
 -- The channels that have anything are found by leaps, one look into the index for each.
 -- name: deliveries_homeless
 WITH RECURSIVE waiting (channel) AS (
