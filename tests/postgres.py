@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Cluster:
 
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
-        self._account = _account()
+        self._account = account()
         self.folder = Path(tempfile.mkdtemp(prefix="bridge-postgres-"))
         if self._account:
             shutil.chown(self.folder, *self._account)
@@ -81,9 +81,9 @@ class Cluster:
         if synchronous:
             self.configure(synchronous_standby_names="standby")
             self.reload()
-            self._until("SELECT sync_state FROM pg_stat_replication", "sync")
+            self.until("SELECT sync_state FROM pg_stat_replication", "sync")
         else:
-            self._until("SELECT state FROM pg_stat_replication", "streaming")
+            self.until("SELECT state FROM pg_stat_replication", "streaming")
         return standby
 
     def dsn(self, database: str = "postgres", port: int = 0) -> str:
@@ -115,7 +115,11 @@ class Cluster:
         self._write(self.data / "postgresql.auto.conf", "\n".join(lines) + "\n")
 
     def reload(self) -> None:
+        """Let the server read its files again, and wait until it has."""
+        loaded = "SELECT pg_conf_load_time()"
+        before = self.query(loaded)
         self._running.send_signal(signal.SIGHUP)
+        self._wait(lambda: self.query(loaded) != before, "the configuration is not read")
 
     def start(self) -> None:
         """Start, and wait until it takes connections."""
@@ -173,7 +177,7 @@ class Cluster:
         """Make a standby the primary, and wait until it takes writes."""
         self._settings.pop("primary_conninfo", None)
         self.query("SELECT pg_promote(true, 60)")
-        self._until("SELECT pg_is_in_recovery()", "f")
+        self.until("SELECT pg_is_in_recovery()", "f")
 
     def remove(self) -> None:
         """Stop, and leave nothing behind."""
@@ -191,10 +195,14 @@ class Cluster:
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         return [server, *map(int, children)]
 
-    def _until(self, statement: str, answer: str) -> None:
+    def until(self, statement: str, answer: str, database: str = "postgres") -> None:
+        """Ask again until the only answer is this one."""
+        self._wait(lambda: self.query(statement, database) == [[answer]], f"{statement} is never {answer}")
+
+    def _wait(self, happened: Callable[[], bool], complaint: str) -> None:
         end = time.monotonic() + _STARTS_WITHIN
-        while self.query(statement) != [[answer]]:
-            assert time.monotonic() < end, f"{statement}: {self.query(statement)}"
+        while not happened():
+            assert time.monotonic() < end, complaint
             time.sleep(0.02)
 
     def _write(self, path: Path, text: str) -> None:
@@ -229,7 +237,7 @@ def program(name: str) -> str:
     return found
 
 
-def _account() -> tuple[str, int] | None:
+def account() -> tuple[str, int] | None:
     """Whose processes clusters are: (user, group), None for our own."""
     if os.geteuid() != 0:
         return None

@@ -34,6 +34,17 @@ def _has_kustomize_5(kubectl: str) -> bool:
     return found is not None and int(found[1]) >= 5
 
 
+def _is_14_or_newer(program: str) -> bool:
+    """Whether a program of PostgreSQL runs, and is new enough."""
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    found = re.search(r"PostgreSQL\) (\d+)", answer.stdout)
+    return found is not None and int(found[1]) >= 14
+
+
+def _tells_its_version(program: str) -> bool:
+    return subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+
+
 def _traces(strace: str) -> bool:
     """A container may forbid it, and an unpacked strace may lack a library."""
     ran = subprocess.run([strace, "-f", "-o", os.devnull, "true"], capture_output=True, timeout=60, check=False)
@@ -42,13 +53,17 @@ def _traces(strace: str) -> bool:
 
 @dataclass(frozen=True)
 class Need:
-    """What one marked suite needs: its marker, the programs, the Debian package they are in, and what makes one fit."""
+    """What one marked suite needs: its marker, the programs, the Debian package they are in, and what makes one fit.
+
+    `whole`: the package works only where it is installed with what it depends on.
+    """
 
     marker: str
     programs: tuple[str, ...]
     package: str
     version: str
     fits: Callable[[str], bool] = _runs
+    whole: bool = False
 
     def missing(self) -> str:
         """Why the suite cannot run here; empty if it can."""
@@ -64,13 +79,20 @@ class Need:
 NEEDS = (
     Need("alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", ""),
     Need("kubectl", ("kubectl",), "kubernetes-client", " >= 1.27", _has_kustomize_5),
+    Need(
+        "postgres", ("initdb", "postgres", "pg_basebackup", "psql"), "postgresql", " >= 14", _is_14_or_newer, whole=True
+    ),
+    Need("pgbouncer", ("pgbouncer",), "pgbouncer", "", _tells_its_version),
     Need("strace", ("strace",), "strace", ", allowed to trace", _traces),
 )
 
 
 def search_path() -> str:
-    """PATH, then where `make test` unpacks."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), str(UNPACKED / "usr" / "bin")])
+    """PATH, then where `make test` unpacks, then where Debian keeps a PostgreSQL server's programs (newest first)."""
+    servers = [folder for root in (Path("/"), UNPACKED) for folder in root.glob("usr/lib/postgresql/*/bin")]
+    servers.sort(key=lambda folder: float(folder.parent.name), reverse=True)
+    folders = [UNPACKED / "usr" / "bin", UNPACKED / "usr" / "sbin", *servers]
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, folders), "/usr/sbin"])
 
 
 def find(program: str) -> str | None:
@@ -110,7 +132,7 @@ def main() -> None:
     for need in NEEDS:
         if not need.missing():
             continue
-        problem = _unpack(need.package)
+        problem = "" if need.whole else _unpack(need.package)
         if need.missing() and os.geteuid() == 0:
             problem = _install(need.package) or problem  # it needs libraries that are in other packages
         if missing := need.missing():

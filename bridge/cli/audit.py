@@ -21,6 +21,7 @@ from bridge.audit.findings import Report
 from bridge.audit.pins import Trust
 from bridge.audit.verify import Progress, verify
 from bridge.cli.choices import chosen
+from bridge.cli.located import required
 from bridge.config.documents import find_files
 from bridge.domain.audit import Kind
 from bridge.domain.duration import parse_duration
@@ -31,6 +32,7 @@ from bridge.secrets.keyring import Keyring, locate
 from bridge.secrets.public_keys import PublicKeys
 from bridge.secrets.settings import LightSettings, light_settings
 from bridge.storage.audit_log import Filter
+from bridge.storage.postgres_address import Address
 
 app = typer.Typer(
     help="The audit log, straight from the database.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -107,10 +109,10 @@ def verify_log(
     """Hash every record again, check every signature, and compare with the deliveries. Exit 1 if anything does not hold."""
     try:
         settings = _settings(config)
-        path = _database(settings, database)
-        trust = _trust(settings, path, keyring, public_keys)
+        judged = required(settings, database, keyring)
+        trust = _trust(settings, judged, keyring, public_keys)
         with _bar() as progress:
-            report = verify(path, trust, anchor=anchor, progress=progress)
+            report = verify(judged, trust, anchor=anchor, progress=progress)
     except BridgeError as error:
         _fail(str(error), _COULD_NOT)
     _tell(report, as_json=as_json)
@@ -120,8 +122,7 @@ def verify_log(
 
 def _print(config: Path, database: Path | None, wanted: Filter, *, as_json: bool) -> None:
     try:
-        path = _database(_settings(config), database)
-        for record in export(path, wanted):
+        for record in export(required(_settings(config), database), wanted):
             typer.echo(msgspec.json.encode(record) if as_json else _line(record))
     except BridgeError as error:
         _fail(str(error), _COULD_NOT)
@@ -171,16 +172,11 @@ def _settings(config: Path) -> LightSettings:
     return light_settings(files, os.environ)
 
 
-def _database(settings: LightSettings, named: Path | None) -> Path:
-    path = named or settings.database
-    if path is None:
-        raise SecretError("storage.url names no SQLite file that can be read here; give --database FILE")
-    return path
-
-
-def _trust(settings: LightSettings, database: Path, keyring: Path | None, public_keys: Path | None) -> Trust:
-    """Public keys that were given, else the keyring's, else the configured public keys; and those beside the database."""
+def _trust(settings: LightSettings, database: Path | Address, keyring: Path | None, public_keys: Path | None) -> Trust:
+    """Public keys that were given, else the keyring's, else the configured public keys; and those beside a database file."""
     keys = _audit_keys(settings, keyring, public_keys)
+    if isinstance(database, Address):
+        return Trust(keys)
     beside = database.with_name(database.name + ".keys")
     try:
         former = InstanceKeys.load(beside).verifiers if beside.exists() else ()

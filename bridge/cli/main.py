@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from bridge.domain import crashpoint
 from bridge.domain.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _MODULES = {
     "deliveries": "bridge.cli.deliveries",
     "secrets": "bridge.cli.secrets",
     "audit": "bridge.cli.audit",
+    "migrate": "bridge.cli.migrate",
     "version": "bridge.cli.version",
 }
 """Command or group → the module that has it: as `app`, or added by `register(app)`."""
@@ -75,6 +77,7 @@ def main() -> None:
     if _RUNS_PLUGINS.intersection(sys.argv[1:2]):
         _keep_logs_safe()
     try:
+        crashpoint.arm(os.environ)
         app(prog_name="alertbridge")
     except BridgeError as error:
         _fail(str(error), getattr(error, "exit_code", COULD_NOT))

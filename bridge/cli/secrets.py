@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
+from bridge.cli.located import located
 from bridge.config.documents import find_files
 from bridge.config.problems import did_you_mean
 from bridge.domain.errors import BridgeError, SecretError, StorageError
@@ -21,7 +22,8 @@ from bridge.secrets.public_keys import PublicKeys
 from bridge.secrets.rotate import Resealed, bindings_of, open_place, rename, retire, rotate
 from bridge.secrets.seal import CLASSIC, HYBRID, PublicKey, seal
 from bridge.secrets.settings import LightSettings, light_settings, names_in
-from bridge.storage.audit_log import stored_configuration
+from bridge.storage.audit_log import open_audit_log
+from bridge.storage.postgres_address import Address
 
 app = typer.Typer(help="Keys and sealed secrets.", no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -190,7 +192,7 @@ def retire_key(
         place = _workplace(config, keyring, public_keys, None)
         place.open_keyring()
         needed = [found.kid for found in _places(place.files)]
-        needed += _kept_in_database(database or place.settings.database)
+        needed += _kept_in_database(database or located(place.settings, place.keyring))
         retire(place.keyring, kid, needed, place.settings.public_keys)
     except BridgeError as error:
         _fail(str(error), _ANSWER_IS_NO)
@@ -274,14 +276,16 @@ def _described(place: Place, environment: str, keyring: Keyring | None) -> dict[
     return {"for": location, "key": kid, "state": state, "where": place.where}
 
 
-def _kept_in_database(database: Path | None) -> list[str]:
+def _kept_in_database(database: Path | Address | None) -> list[str]:
     """Keys of the last good configuration texts, which a bridge falls back to."""
-    if database is None or not database.exists():
+    if database is None or (isinstance(database, Path) and not database.exists()):
         return []
     needed: list[str] = []
+    shown = database.name if isinstance(database, Address) else database
     try:
-        for name, text in stored_configuration(database):
-            needed += [place.kid for place in find_places(text, Path(f"{database}:{name}"))]
+        with open_audit_log(database) as log:
+            for name, text in log.good_files():
+                needed += [place.kid for place in find_places(text, Path(f"{shown}:{name}"))]
     except StorageError as error:
         raise SecretError(f"whether the key is needed cannot be told: {error}") from error
     return needed

@@ -1,6 +1,6 @@
-"""What is read straight from a database file, beside a running bridge or without one.
+"""What is read straight from a database, beside a running bridge or without one.
 
-Every read happens in one snapshot, on a connection of its own that cannot write. `NOT INDEXED` keeps SQLite from
+Of a file, every read happens in one snapshot, on a connection of its own that cannot write. `NOT INDEXED` keeps SQLite from
 answering out of an index: the table itself is what gets judged.
 """
 
@@ -10,12 +10,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from bridge.domain.errors import StorageError
+from bridge.storage.postgres_address import Address
 
 AuditRow = tuple[Any, ...]
 """(seq, chain, at, kind, actor, source, incident, delivery, channel, attempt, reason, digest, detail, hash)."""
@@ -57,8 +58,52 @@ class DeliveryFact(Struct, frozen=True, gc=False):
     attempt: int
 
 
-class AuditLog:
+class AuditLog(Protocol):
+    """One snapshot of a database. `shared`: several bridges may have written to it at the same time."""
+
+    @property
+    def shared(self) -> bool: ...
+    def last_seq(self) -> int:
+        """The highest sequence number, 0 for an empty table."""
+        ...
+
+    def raw_rows(self) -> Iterator[RawRow]:
+        """Every record, by sequence number."""
+        ...
+
+    def last_of(self, kind: str) -> tuple[int, str] | None:
+        """The sequence number and the detail of the newest record of a kind."""
+        ...
+
+    def checkpoint_count(self) -> int:
+        """How many checkpoints are stored."""
+        ...
+
+    def checkpoints(self) -> Iterator[tuple[int, int, str]]:
+        """(id, at, note), oldest first."""
+        ...
+
+    def deliveries(self) -> Iterator[StoredDelivery]:
+        """Every delivery, by id."""
+        ...
+
+    def delivery_facts(self) -> Iterator[DeliveryFact]:
+        """Every record about a delivery, by delivery (as a number) and sequence number."""
+        ...
+
+    def select(self, wanted: Filter) -> Iterator[AuditRow]:
+        """The records a filter lets through, oldest first."""
+        ...
+
+    def good_files(self) -> list[tuple[str, str]]:
+        """(name, text) of the configuration texts a bridge falls back to."""
+        ...
+
+
+class SqliteAuditLog:
     """One snapshot of a database file."""
+
+    shared = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -118,34 +163,31 @@ class AuditLog:
             parameters.append(wanted.limit)
         yield from self._connection.execute(statement, parameters)
 
+    def good_files(self) -> list[tuple[str, str]]:
+        """(name, text) of the configuration texts a bridge falls back to."""
+        return self._connection.execute("SELECT path, text FROM good_files ORDER BY path").fetchall()
+
 
 @contextmanager
-def open_audit_log(path: Path) -> Iterator[AuditLog]:
-    """A snapshot of the database at `path`, taken now.
+def open_audit_log(database: Path | Address) -> Iterator[AuditLog]:
+    """A snapshot of the database file or of the database on a server, taken now.
 
     Raises:
-        StorageError: no such file, not readable, or no database of the bridge. Also while reading.
+        StorageError: it is not there, not readable, or no database of the bridge. Also while reading.
     """
-    if not path.is_file():
-        raise StorageError(f"{path}: there is no database")
+    if isinstance(database, Address):
+        from bridge.storage.postgres_audit_log import open_postgres_audit_log
+
+        with open_postgres_audit_log(database) as log:
+            yield log
+        return
+    if not database.is_file():
+        raise StorageError(f"{database}: there is no database")
     try:
-        with closing(_connect(path)) as connection:
-            yield AuditLog(connection)
+        with closing(_connect(database)) as connection:
+            yield SqliteAuditLog(connection)
     except sqlite3.Error as error:
-        raise StorageError(f"{path}: cannot be read: {error}") from error
-
-
-def stored_configuration(path: Path) -> list[tuple[str, str]]:
-    """(name, text) of the configuration texts a bridge falls back to.
-
-    Raises:
-        StorageError: as `open_audit_log`.
-    """
-    try:
-        with closing(_connect(path)) as connection:
-            return connection.execute("SELECT path, text FROM good_files ORDER BY path").fetchall()
-    except sqlite3.Error as error:
-        raise StorageError(f"{path}: cannot be read: {error}") from error
+        raise StorageError(f"{database}: cannot be read: {error}") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ from bridge.storage.postgres_address import Address, parse_address
 from bridge.storage.postgres_doubt import was_committed
 from bridge.storage.postgres_faults import Lost, fault_of
 from bridge.storage.postgres_group import COMMIT, Group, InDoubt, Job, Outcome
-from bridge.storage.postgres_link import Link
+from bridge.storage.postgres_link import CONNECT, Link
 from bridge.storage.postgres_listener import Listener
 from bridge.storage.postgres_migrate import migrate, require_known
 from bridge.storage.postgres_opening import judge, refuse_a_transaction_pooler, require_writable, standbys
@@ -37,6 +37,8 @@ _QUEUED = 5.0
 _SOONEST, _LATEST = 0.05, 1.0
 """Seconds between tries to connect again."""
 
+_COMPLETES_EVERY = 60.0
+
 _log = structlog.get_logger("bridge.storage")
 
 
@@ -52,6 +54,8 @@ class PostgresDatabase:
     def __init__(self, address: Address, fatal: Callable[[BaseException], None]) -> None:
         self.name = address.name
         self.migrated = (0, 0)
+        self.waiting: tuple[int, ...] = ()
+        """The migrations whose `post` half waits for bridges of an older version to end."""
         self.warnings: tuple[str, ...] = ()
         self.standbys = ""
         """The server's synchronous_standby_names: whom a commit waits for."""
@@ -69,6 +73,7 @@ class PostgresDatabase:
         self._listener: Listener | None = None
         self._reconnecting: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._completing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: str, *, fatal: Callable[[BaseException], None] = lambda _error: None) -> PostgresDatabase:
@@ -92,7 +97,9 @@ class PostgresDatabase:
             if fault is None or fault is error:
                 raise
             raise StorageError(f"cannot use the database {address.name}: {fault}") from error
-        database.migrated = (migrated.before, migrated.after)
+        database.migrated, database.waiting = (migrated.before, migrated.after), migrated.waiting
+        if migrated.waiting:
+            database._completing = asyncio.create_task(database._complete())
         database._use(link)
         database._task = asyncio.create_task(database._work())
         return database
@@ -150,16 +157,17 @@ class PostgresDatabase:
             await self._listener.close()
         if self._task is not None:
             await self._task
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.gather(self._reconnecting, return_exceptions=True)
+        for task in (self._reconnecting, self._completing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self._readers.close()
         if self._link is not None:
             link, self._link = self._link, None
             await link.close()
 
-    async def _connect(self) -> Link:
-        return await Link.open(self._address)
+    async def _connect(self, within: float = CONNECT) -> Link:
+        return await Link.open(self._address, within=min(within, CONNECT))
 
     async def _work(self) -> None:
         while True:
@@ -302,6 +310,20 @@ class PostgresDatabase:
                 continue
             self._use(link)
             _log.info("database_back", database=self.name)
+
+    async def _complete(self) -> None:
+        """Apply the `post` halves as soon as nobody needs what they take away."""
+        while self.waiting and not self._closing:
+            await asyncio.sleep(_COMPLETES_EVERY)
+            link: Link | None = None
+            try:
+                link = await self._connect()
+                self.waiting = (await migrate(link, self._address)).waiting
+            except Exception as error:  # noqa: BLE001 - there is time
+                _log.info("migration_waits", error=str(error))
+            finally:
+                if link is not None:
+                    link.cut()
 
     def _break(self, error: BaseException) -> None:
         if self._broken is None:

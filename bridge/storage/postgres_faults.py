@@ -11,7 +11,7 @@ _CONTENDED = frozenset({"40001", "40P01"})
 _GONE = frozenset({"25006", "25P03", "25P04", "40003"})
 """A server that takes no writes, a transaction that stood still too long, a commit of which a cluster lost track."""
 
-_OF_THE_UNIT = ("22", "23", "42")
+_OF_THE_UNIT = ("22", "23", "42", "54")
 _OURS = frozenset({"42501", "42P01", "42703"})
 """Rights withdrawn, or a table or column gone: nothing that a unit could be blamed for."""
 
@@ -33,8 +33,8 @@ def fault_of(error: BaseException) -> StorageError | None:
     failure: StorageError | None = None
     if isinstance(error, asyncpg.PostgresError):
         failure = _of_server(error)
-    elif isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-        return None  # a value that fits no column
+    elif isinstance(error, ValueError):
+        return None  # the driver's word for a value that fits no column
     elif isinstance(error, _CONNECTION):
         failure = Lost(f"the connection to the database is gone: {_text(error)}")
     if failure is not None:
@@ -57,4 +57,6 @@ def _of_server(error: asyncpg.PostgresError) -> StorageError | None:
 
 def _text(error: BaseException) -> str:
     """The first line: what follows may quote rows."""
+    if isinstance(error, asyncpg.InternalClientError):  # what the driver makes of an end that it did not ask for
+        return "the server ended the session"
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -80,13 +80,19 @@ class Link:
         connection.add_log_listener(self._warned)
 
     @classmethod
-    async def open(cls, address: Address, *, within: float = CONNECT, pooled: bool = False) -> Link:
+    async def open(
+        cls, address: Address, *, within: float | None = None, pooled: bool = False, reads: bool = False
+    ) -> Link:
         """Connect. `pooled`: a pooler may be between, so nothing is prepared or set for the session.
+
+        Of several hosts one that takes writes is meant, unless it is to be read only (`reads`).
 
         Raises:
             StorageError: there is no connection to be had.
         """
-        target = "read-write" if address.several and "target_session_attrs" not in address.dsn.reveal() else None
+        within = CONNECT if within is None else within
+        chosen = reads or not address.several or "target_session_attrs" in address.dsn.reveal()
+        target = None if chosen else "read-write"
         name = None if "application_name" in address.dsn.reveal() else {"application_name": "alertbridge"}
         try:
             async with asyncio.timeout(within):
@@ -142,6 +148,11 @@ class Link:
     async def many(self, statement: str, rows: Sequence[Sequence[Value]]) -> None:
         await self._asked(self._connection.executemany(statement, rows))
 
+    async def pages(self, statement: str, *values: object) -> Callable[[int], Coroutine[Any, Any, list[Row]]]:
+        """Open a cursor in the transaction that is under way; each call of what is given fetches so many rows more."""
+        cursor = await self._asked(self._connection.cursor(statement, *values))
+        return lambda count: self._asked(cursor.fetch(count))
+
     async def prepare(self, statement: str) -> None:
         """Let the server judge a statement without running it."""
         await self._asked(self._connection.prepare(statement))
@@ -182,9 +193,13 @@ class Link:
             if self._overdue:
                 raise Lost(self._overdue) from error
             fault = fault_of(error)
-            if fault is None or fault is error:
-                raise
-            raise fault from error
+            if fault is not None and fault is not error:
+                raise fault from error
+            if isinstance(error, asyncpg.DataError) and isinstance(
+                error.__cause__, OverflowError | UnicodeError | TypeError
+            ):
+                raise ValueError("a value fits no column") from error.__cause__
+            raise
 
     async def _settle_in(self) -> None:
         try:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bridge import __version__
 from bridge.domain.crashpoint import crashpoint
-from bridge.domain.errors import StorageError
+from bridge.domain.errors import StorageBusy, StorageError
 from bridge.storage.postgres_address import Address
 from bridge.storage.postgres_faults import Contended
 from bridge.storage.postgres_link import Link
@@ -46,9 +46,12 @@ async def migrate(link: Link, address: Address) -> Migrated:
                 migrated = await _transaction(link, address)
         except Contended:
             continue
-        except asyncpg.InsufficientPrivilegeError as error:
+        except StorageBusy as error:
+            if not isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
+                raise
             raise StorageError(
-                f"{address.name}: the user may not make tables: {error}. Let it own the database, or GRANT CREATE ON SCHEMA"
+                f"{address.name}: the user may not make tables: {error.__cause__}. "
+                "Let it own the database, or GRANT CREATE ON SCHEMA"
             ) from error
         except asyncpg.PostgresError as error:
             raise StorageError(f"{address.name}: the migration failed, and nothing of it is kept: {error}") from error

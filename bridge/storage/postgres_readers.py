@@ -23,9 +23,9 @@ _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class Readers:
-    """Up to four connections, made when they are needed. `connect` makes one."""
+    """Up to four connections, made when they are needed. `connect` makes one within so many seconds."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Link]]) -> None:
+    def __init__(self, connect: Callable[[float], Awaitable[Link]]) -> None:
         self._connect = connect
         self._idle: list[Link] = []
         self._free = asyncio.Semaphore(_AT_ONCE)
@@ -57,27 +57,29 @@ class Readers:
             task.exception()  # whoever asked may have given up, and then nobody else looks at it
 
     async def _read(self, unit: Unit[T]) -> T:
+        began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_READ):
                 await self._free.acquire()
         except TimeoutError as error:
             raise StorageBusy(f"the database has not answered other readers for {_READ:g} s") from error
-        began, idled = asyncio.get_running_loop().time(), bool(self._idle)
+        idled = bool(self._idle)
         try:
             try:
-                return await self._once(unit)
+                return await self._once(unit, began + _READ)
             except Lost:
                 if not idled or asyncio.get_running_loop().time() - began > _SOON:
                     raise
                 self._drop_idle()  # they have idled through a restart of the server
-                return await self._once(unit)
+                return await self._once(unit, began + _READ)
         finally:
             self._free.release()
 
-    async def _once(self, unit: Unit[T]) -> T:
-        link = self._idle.pop() if self._idle else await self._connect()
+    async def _once(self, unit: Unit[T], end: float) -> T:
+        loop = asyncio.get_running_loop()
+        link = self._idle.pop() if self._idle else await self._connect(max(end - loop.time(), 0.0))
         try:
-            with link.within(_READ):
+            with link.within(max(end - loop.time(), 0.0)):
                 await link.script(_BEGIN)
                 tx = PostgresTx(link, known_statements())
                 result = await drive(unit, tx)

@@ -2,28 +2,74 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from bridge.storage.database import Database
+from bridge.storage.postgres import PostgresDatabase
+from bridge.storage.postgres_transaction import Step
 from bridge.storage.sqlite import SqliteDatabase
 
-DATABASES = ["sqlite"]
+Opener = Callable[[], Awaitable[Database]]
+Hold = Callable[[asyncio.Event], Awaitable[None]]
 
-Opener = Callable[[], Awaitable[SqliteDatabase]]
+
+class Kind(Protocol):
+    """One kind of database, for one test."""
+
+    async def open(self) -> Database: ...
+
+    async def hold(self, event: asyncio.Event) -> None:
+        """Awaited in a unit: it stands still until the event, and the event loop does not."""
+        ...
 
 
-@asynccontextmanager
-async def sqlite(folder: Path) -> AsyncIterator[Opener]:
-    """Opens the same database again and again, one at a time; closed at the end."""
-    opened: list[SqliteDatabase] = []
+class Sqlite:
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        folder: Path = request.getfixturevalue("tmp_path")
+        self._path = folder / "bridge.db"
+        self._loop = asyncio.get_running_loop()
 
-    async def opener() -> SqliteDatabase:
+    async def open(self) -> Database:
+        return await SqliteDatabase.open(self._path)
+
+    async def hold(self, event: asyncio.Event) -> None:
+        asyncio.run_coroutine_threadsafe(event.wait(), self._loop).result(10)
+
+
+class Postgres:
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._url: str = request.getfixturevalue("postgres_url")
+
+    async def open(self) -> Database:
+        return await PostgresDatabase.open(self._url)
+
+    async def hold(self, event: asyncio.Event) -> None:
+        await Step(event.wait)
+
+
+KINDS: dict[str, Callable[[pytest.FixtureRequest], Kind]] = {"sqlite": Sqlite, "postgres": Postgres}
+DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=DATABASES)
+async def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param](request)
+
+
+@pytest.fixture
+async def reopen(kind: Kind) -> AsyncIterator[Opener]:
+    """Opens the database of the test, one at a time; what an earlier opening committed is there."""
+    opened: list[Database] = []
+
+    async def opener() -> Database:
         for before in opened:
             await before.close()
-        opened.append(await SqliteDatabase.open(folder / "bridge.db"))
+        opened.append(await kind.open())
         return opened[-1]
 
     yield opener
@@ -31,21 +77,17 @@ async def sqlite(folder: Path) -> AsyncIterator[Opener]:
         await database.close()
 
 
-KINDS = {"sqlite": sqlite}
-
-
-@pytest.fixture(params=DATABASES)
-async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
-    """Opens the database of the test; what an earlier opening committed is there."""
-    async with KINDS[request.param](tmp_path) as opener:
-        yield opener
-
-
 @pytest.fixture
-async def database(reopen: Opener) -> SqliteDatabase:
+async def database(reopen: Opener) -> Database:
     return await reopen()
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture
+def hold(kind: Kind) -> Hold:
+    """What a unit awaits to stand still until an event."""
+    return kind.hold
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -9,9 +9,9 @@ import pytest
 from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageBusy
 from bridge.storage import journal
-from bridge.storage.sqlite import SqliteDatabase
+from bridge.storage.database import Database
 from bridge.storage.transaction import Tx
-from tests.contract.storage.conftest import Opener
+from tests.contract.storage.conftest import Hold, Opener
 from tests.contract.storage.units import (
     NOW,
     Poison,
@@ -25,12 +25,12 @@ from tests.contract.storage.units import (
 )
 
 
-async def test_a_unit_gives_its_result_after_the_commit(database: SqliteDatabase) -> None:
+async def test_a_unit_gives_its_result_after_the_commit(database: Database) -> None:
     assert await database.write(put("a", "1")) == "a"
     assert await fact(database, "a") == "1"
 
 
-async def test_a_unit_sees_its_own_writes(database: SqliteDatabase) -> None:
+async def test_a_unit_sees_its_own_writes(database: Database) -> None:
     async def unit(tx: Tx) -> str | None:
         await journal.set_fact(tx, "a", "1")
         return await journal.fact(tx, "a")
@@ -38,7 +38,7 @@ async def test_a_unit_sees_its_own_writes(database: SqliteDatabase) -> None:
     assert await database.write(unit) == "1"
 
 
-async def test_nothing_of_a_unit_that_fails_is_kept(database: SqliteDatabase) -> None:
+async def test_nothing_of_a_unit_that_fails_is_kept(database: Database) -> None:
     chained(database)
     with pytest.raises(Poison):
         await database.write(poison("a"))
@@ -48,7 +48,7 @@ async def test_nothing_of_a_unit_that_fails_is_kept(database: SqliteDatabase) ->
 
 @pytest.mark.parametrize("fault", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()])
 async def test_whatever_a_unit_raises_is_an_ordinary_error_for_whoever_waits(
-    database: SqliteDatabase, fault: BaseException
+    database: Database, fault: BaseException
 ) -> None:
     """A SystemExit would end the loop, a CancelledError would look like a cancellation of the one who waits."""
     with pytest.raises(RuntimeError, match=type(fault).__name__):
@@ -56,7 +56,7 @@ async def test_whatever_a_unit_raises_is_an_ordinary_error_for_whoever_waits(
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(database: SqliteDatabase) -> None:
+async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(database: Database) -> None:
     async def unit(tx: Tx) -> None:
         await journal.set_fact(tx, "a", "1")
         await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_a_unit_that_waits_for_something_else_fails_and_the_next_one_runs(
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_one_failing_unit_of_a_hundred_fails_alone(database: SqliteDatabase) -> None:
+async def test_one_failing_unit_of_a_hundred_fails_alone(database: Database) -> None:
     chained(database)
     units = [poison("bad") if n == 40 else put(f"n{n}", str(n), record=True) for n in range(100)]
     results = await together(*(database.write(unit) for unit in units))
@@ -79,7 +79,7 @@ async def test_one_failing_unit_of_a_hundred_fails_alone(database: SqliteDatabas
 
 
 async def test_records_of_a_failed_unit_are_not_in_the_audit_and_every_other_is_there_once(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     chain = chained(database)
     units = [poison(f"n{n}") if n % 7 == 3 else put(f"n{n}", "", record=True) for n in range(60)]
@@ -89,7 +89,7 @@ async def test_records_of_a_failed_unit_are_not_in_the_audit_and_every_other_is_
     assert chain.head.seq == 60 - len(range(3, 60, 7))
 
 
-async def test_a_unit_that_runs_twice_is_stored_once(database: SqliteDatabase) -> None:
+async def test_a_unit_that_runs_twice_is_stored_once(database: Database) -> None:
     """A group whose poison raises rolls everything back; what ran before must not leave a trace of its first run."""
     chained(database)
 
@@ -107,7 +107,7 @@ async def test_a_unit_that_runs_twice_is_stored_once(database: SqliteDatabase) -
     assert await details(database) == [str(n) for n in range(1, 61)]
 
 
-async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(database: SqliteDatabase) -> None:
+async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(database: Database) -> None:
     chained(database)
     unit = once_in_vain(put("a", "1", record=True), Poison("first run"))
     results = await together(database.write(put("b", "2", record=True)), database.write(unit))
@@ -116,11 +116,11 @@ async def test_a_unit_that_fails_only_in_the_first_run_of_its_group_is_kept(data
     assert await details(database) == ["b", "a"]
 
 
-async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: SqliteDatabase) -> None:
+async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: Database) -> None:
     """The audit fails closed: no change of state without its record."""
 
     class Broken:
-        def seal(self, _records: object) -> list[tuple[str, ...]]:
+        def seal(self, *_records: object, **_after: object) -> list[tuple[str, ...]]:
             raise OSError("no more audit")
 
         def commit(self) -> None: ...
@@ -135,45 +135,59 @@ async def test_rows_are_not_kept_when_the_audit_cannot_be_written(database: Sqli
     assert await fact(database, "b") == "1"
 
 
-async def test_a_record_before_there_is_a_chain_fails_its_unit(database: SqliteDatabase) -> None:
+async def test_a_record_before_there_is_a_chain_fails_its_unit(database: Database) -> None:
     with pytest.raises(RuntimeError, match="before the chain"):
         await database.write(put("a", "1", record=True))
     assert await fact(database, "a") is None
 
 
-async def test_units_are_committed_in_the_order_in_which_they_were_asked_for(database: SqliteDatabase) -> None:
+async def test_units_are_committed_in_the_order_in_which_they_were_asked_for(database: Database) -> None:
     chained(database)
     await together(*(database.write(put("last", str(n), record=True)) for n in range(700)))
     assert await fact(database, "last") == "699"
     assert await details(database) == ["last"] * 700
 
 
-async def test_a_reader_sees_one_state_from_its_first_look_on(database: SqliteDatabase) -> None:
+async def test_a_reader_sees_one_state_from_its_first_look_on(database: Database, hold: Hold) -> None:
     """The read begins, a write is committed, the read looks again: it sees what it saw."""
     await database.write(put("a", "old"))
     loop = asyncio.get_running_loop()
+    looked, written = asyncio.Event(), asyncio.Event()
 
     async def unit(tx: Tx) -> tuple[str | None, str | None]:
         first = await journal.fact(tx, "a")
-        asyncio.run_coroutine_threadsafe(database.write(put("a", "new")), loop).result(10)
+        loop.call_soon_threadsafe(looked.set)
+        await hold(written)
         return first, await journal.fact(tx, "a")
 
-    assert await database.read(unit) == ("old", "old")
+    reading = asyncio.create_task(database.read(unit))
+    await looked.wait()
+    await database.write(put("a", "new"))
+    written.set()
+    assert await reading == ("old", "old")
     assert await fact(database, "a") == "new"
 
 
-async def test_a_reader_does_not_see_what_is_not_committed(database: SqliteDatabase) -> None:
+async def test_a_reader_does_not_see_what_is_not_committed(database: Database, hold: Hold) -> None:
     loop = asyncio.get_running_loop()
+    written, looked = asyncio.Event(), asyncio.Event()
 
     async def unit(tx: Tx) -> str | None:
         await journal.set_fact(tx, "a", "1")
-        return asyncio.run_coroutine_threadsafe(fact(database, "a"), loop).result(10)
+        own = await journal.fact(tx, "a")
+        loop.call_soon_threadsafe(written.set)
+        await hold(looked)
+        return own
 
-    assert await database.write(unit) is None
+    writing = asyncio.create_task(database.write(unit))
+    await written.wait()
+    assert await fact(database, "a") is None
+    looked.set()
+    assert await writing == "1"
 
 
-async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: SqliteDatabase) -> None:
-    with pytest.raises(Exception, match="readonly"):
+async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: Database) -> None:
+    with pytest.raises(Exception, match=r"read-?only"):
         await database.read(put("a", "1"))
 
     async def record(tx: Tx) -> None:
@@ -185,7 +199,7 @@ async def test_a_unit_that_only_reads_can_neither_write_nor_record(database: Sql
     assert await database.write(put("b", "1")) == "b"
 
 
-async def test_many_writers_at_once_lose_nothing(database: SqliteDatabase) -> None:
+async def test_many_writers_at_once_lose_nothing(database: Database) -> None:
     async def add(tx: Tx) -> None:
         await journal.set_fact(tx, "counter", str(int(await journal.fact(tx, "counter") or 0) + 1))
 
@@ -197,17 +211,17 @@ async def test_many_writers_at_once_lose_nothing(database: SqliteDatabase) -> No
     assert await fact(database, "counter") == "1000"
 
 
-async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: SqliteDatabase) -> None:
+async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: Database, hold: Hold) -> None:
     """A request that was answered 503 is sent again; its first unit must not be committed long after."""
     loop = asyncio.get_running_loop()
     begun, withdrawn = asyncio.Event(), asyncio.Event()
 
-    async def hold(tx: Tx) -> None:
+    async def stand(tx: Tx) -> None:
         del tx
         loop.call_soon_threadsafe(begun.set)
-        asyncio.run_coroutine_threadsafe(withdrawn.wait(), loop).result(10)
+        await hold(withdrawn)
 
-    holding = asyncio.create_task(database.write(hold))
+    holding = asyncio.create_task(database.write(stand))
     await begun.wait()
     waiting = asyncio.create_task(database.write(put("a", "1")))
     await asyncio.sleep(0)
@@ -220,7 +234,7 @@ async def test_who_stops_waiting_withdraws_a_unit_that_has_not_begun(database: S
     assert await fact(database, "a") is None
 
 
-async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(database: SqliteDatabase) -> None:
+async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(database: Database, hold: Hold) -> None:
     """What follows from a commit (deliveries to send) must not depend on who still waits for it."""
     loop = asyncio.get_running_loop()
     begun, cancelled = asyncio.Event(), asyncio.Event()
@@ -229,7 +243,7 @@ async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(
     async def unit(tx: Tx) -> str:
         await journal.set_fact(tx, "a", "1")
         loop.call_soon_threadsafe(begun.set)
-        asyncio.run_coroutine_threadsafe(cancelled.wait(), loop).result(10)
+        await hold(cancelled)
         return "result"
 
     waiting = asyncio.create_task(database.write(unit, told.append))
@@ -244,7 +258,7 @@ async def test_a_unit_that_is_committed_though_nobody_waits_any_more_is_told_of(
 
 
 async def test_what_follows_a_commit_comes_before_whoever_waits_and_not_after_a_failure(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     told: list[str] = []
     await database.write(put("a", "1"), told.append)

@@ -10,7 +10,7 @@ from typing import Any
 from bridge.audit.chain import Chain, new_chain_id
 from bridge.domain.audit import Kind, Record
 from bridge.storage import journal
-from bridge.storage.sqlite import SqliteDatabase
+from bridge.storage.database import Database
 from bridge.storage.transaction import Tx
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -57,11 +57,11 @@ def once_in_vain(inner: Unit, error: Exception) -> Unit:
     return unit
 
 
-async def fact(database: SqliteDatabase, name: str) -> str | None:
+async def fact(database: Database, name: str) -> str | None:
     return await database.read(lambda tx: journal.fact(tx, name))
 
 
-async def details(database: SqliteDatabase) -> list[str]:
+async def details(database: Database) -> list[str]:
     """The detail of each audit record, in order."""
 
     async def unit(tx: Tx) -> list[str]:
@@ -70,7 +70,7 @@ async def details(database: SqliteDatabase) -> list[str]:
     return await database.read(unit)
 
 
-def chained(database: SqliteDatabase) -> Chain:
+def chained(database: Database) -> Chain:
     """The database with an audit chain."""
     chain = Chain(new_chain_id())
     database.chain(chain)

@@ -207,6 +207,7 @@ CREATE TABLE audit (
     hash bytea NOT NULL
 );
 CREATE INDEX audit_incident ON audit (incident) WHERE incident <> '';
+CREATE INDEX audit_notices ON audit (delivery) WHERE incident = '' AND delivery <> '';
 
 CREATE TABLE audit_checkpoints (
     id bigint PRIMARY KEY,

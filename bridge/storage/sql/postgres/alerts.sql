@@ -65,9 +65,8 @@ UPDATE incident_alerts SET status = 'resolved', ends_at = $1, ends_text = $2 WHE
 UPDATE incident_alerts SET added_labels = (added_labels::jsonb || $1::jsonb)::text, added_annotations = (added_annotations::jsonb || $2::jsonb)::text
 WHERE incident = $3 AND alert = (SELECT id FROM alerts WHERE source = $4 AND org = $5 AND fingerprint = $6);
 
--- A path is `$.` and the label as a JSON text.
 -- name: incident_severities
-SELECT DISTINCT a.labels::jsonb ->> (substr($1::text, 3)::jsonb #>> '{}'), ia.added_labels::jsonb ->> (substr($2::text, 3)::jsonb #>> '{}')
+SELECT DISTINCT a.labels::jsonb ->> $1::text, ia.added_labels::jsonb ->> $2::text
 FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert WHERE ia.incident = $3 AND ia.status = 'firing';
 
 -- name: incident_alerts_all
