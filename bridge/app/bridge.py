@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from bridge import __version__
+from bridge.app.descriptors import within_limits
 from bridge.app.files import http_of, keyring_of, open_database, read_files, registries_of
 from bridge.app.front import Front
 from bridge.app.parts import Parts
@@ -84,7 +85,7 @@ class Bridge:
         self._keys = keys
         self.watch = SelfWatch(
             database, parts, keys, clock, metrics, redactor.clean,
-            checkpoint_due=self._checkpoint_due, ready=lambda: self.intake.healthy and not self._stopping,
+            checkpoint_due=self._checkpoint_due, ready=self._is_ready,
         )  # fmt: skip
         self._trail: Trail | None = None
         self.front: Front | None = None
@@ -133,7 +134,7 @@ class Bridge:
                 raise ConfigError("\n".join(problems))
             generation, opener = self._build(loaded)
             if self.front is not None:
-                self.front.apply(loaded.config, opener)
+                self.front.apply(generation.config, opener)
                 self.front.incomplete(refused=bool(loaded.refused))
         except BridgeError as error:
             problems = problems or (str(error),)
@@ -163,9 +164,12 @@ class Bridge:
 
     async def health(self) -> Health:
         """Whether alerts can be kept, and what else is wrong."""
+        return Health(await self._is_ready(), self._troubles())
+
+    async def _is_ready(self) -> bool:
         if not self.intake.healthy:
             await self._try_a_commit()
-        return Health(self.intake.healthy and not self._stopping, self._troubles())
+        return self.intake.healthy and not self._stopping
 
     def _troubles(self) -> tuple[Trouble, ...]:
         channels = self.transactions.generation().channels
@@ -244,7 +248,7 @@ class Bridge:
         self._recorded = config.digest
         await self.sender.reloaded(now)
         await self._trail.checkpoint(now)
-        self.front = Front(self, config, self._opener, self._clock)
+        self.front = Front(self, self.config, self._opener, self._clock)
         self.front.incomplete(refused=bool(self._loaded.refused))
         await self.front.start()
         self._parts.start(self._stages)
@@ -257,7 +261,7 @@ class Bridge:
     def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:
         if loaded.config is None:
             raise ConfigError("there is no valid configuration")
-        config = loaded.config
+        config = within_limits(loaded.config)
         keyring = keyring_of(config)
         self._key = keyring.public().kid if keyring is not None else ""
         opener = SecretOpener.of(config, keyring)

@@ -122,6 +122,7 @@ def limits_of(settings: ServerSettings) -> Limits:
         body_seconds=settings.body_timeout.total_seconds(),
         accept_seconds=settings.accept_timeout.total_seconds(),
         connections=settings.max_connections,
+        body_memory=settings.body_memory,
     )
 
 

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
+import structlog
+
 from bridge.app.parts import Parts
 from bridge.app.stages import Stages
-from bridge.app.watchdog import LoopPulse
+from bridge.app.watchdog import LoopPulse, thread_of, where
 from bridge.domain.clock import Clock, SteadyClock
 from bridge.engine.announce import Announcer
 from bridge.engine.attempt import Attempt
@@ -26,6 +28,7 @@ from bridge.storage.database import Database
 from bridge.storage.sqlite import SqliteDatabase
 
 BOUNDS = Bounds()
+_log = structlog.get_logger("bridge.watch")
 
 
 class SelfWatch:
@@ -41,7 +44,7 @@ class SelfWatch:
         redact: Callable[[str], str],
         *,
         checkpoint_due: Callable[[datetime], Awaitable[bool]],
-        ready: Callable[[], bool],
+        ready: Callable[[], Awaitable[bool]],
     ) -> None:
         self._parts = parts
         self._metrics = metrics
@@ -104,6 +107,7 @@ class SelfWatch:
         return (*self._parts.turns(), *clock)
 
     def _give_up(self) -> None:
+        _log.critical("nothing_can_be_kept", writer=where(thread_of("writer")))
         self.lost()
 
     def _writer_alive(self) -> bool:

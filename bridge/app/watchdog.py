@@ -40,6 +40,17 @@ _FRAMES = 25
 _log = structlog.get_logger("bridge.watchdog")
 
 
+def thread_of(name: str) -> int:
+    """The number of the thread with this name; 0 if there is none."""
+    return next((thread.ident or 0 for thread in threading.enumerate() if thread.name == name), 0)
+
+
+def where(thread: int) -> str:
+    """The innermost frames of a thread."""
+    frame: FrameType | None = sys._current_frames().get(thread)  # noqa: SLF001 - there is no other way to see it
+    return "".join(traceback.format_stack(frame)[-_FRAMES:]) if frame is not None else "gone"
+
+
 class LoopPulse:
     """The event loop's own side: it beats, measures how late each beat is, and keeps what is late."""
 
@@ -113,12 +124,16 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     def start(self) -> None:
+        """Watch until `stop`."""
         faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)
         self._thread.start()
 
     def stop(self) -> None:
+        """Watch no more."""
         self._ended.set()
+        self._thread.join(_LAST_WORDS)
         signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.unregister(signal.SIGPROF)
 
     def _run(self) -> None:
         seen, still, last = self._pulse.beats, 0.0, time.monotonic()
@@ -133,19 +148,14 @@ class Watchdog:
                 self._give_up(still)
                 return
             elif still > _BEAT + LATE and not self._pulse.caught:
-                self._pulse.caught = self._where()
-
-    def _where(self) -> str:
-        """The innermost frames of the watched thread."""
-        frame: FrameType | None = sys._current_frames().get(self._watched)  # noqa: SLF001 - there is no other way to see it
-        return "".join(traceback.format_stack(frame)[-_FRAMES:]) if frame is not None else "gone"
+                self._pulse.caught = where(self._watched)
 
     def _give_up(self, still: float) -> None:
         """Say where it stands, if that can be said in time: the loop may stand in the log itself."""
-        where = self._where()
+        stack = where(self._watched)
 
         def speak() -> None:
-            _log.critical("loop_blocked_for_good", seconds=round(still, 1), stack=where, exit_code=EXIT_BLOCKED)
+            _log.critical("loop_blocked_for_good", seconds=round(still, 1), stack=stack, exit_code=EXIT_BLOCKED)
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.flush()
 

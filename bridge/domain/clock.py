@@ -42,7 +42,8 @@ class SteadyClock:
 
     def __init__(self, clock: Clock, seconds: Callable[[], float] = uptime) -> None:
         self._clock = clock
-        self._seconds = seconds
+        self.seconds = seconds
+        """What tells how much time passes."""
         self._agreed = (clock.now(), seconds())
         self._jump = timedelta()
         self._adopted_at: float | None = None
@@ -88,5 +89,5 @@ class SteadyClock:
     def _look(self) -> tuple[datetime, datetime, float]:
         """(what the followed clock shows, what time it is by the seconds that passed, those seconds)."""
         agreed_at, agreed_seconds = self._agreed
-        seconds = self._seconds()
+        seconds = self.seconds()
         return self._clock.now(), agreed_at + timedelta(seconds=seconds - agreed_seconds), seconds

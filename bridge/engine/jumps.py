@@ -22,7 +22,7 @@ from bridge.observe.metrics import Metrics
 from bridge.storage import watch
 
 _LOOK_EVERY = 1.0
-_REMEMBERED = timedelta(minutes=5)
+_REMEMBERED = 300.0
 _BETWEEN_STARTS = timedelta(minutes=1)
 _BETWEEN_MACHINES = timedelta(seconds=5)
 _log = structlog.get_logger("bridge.clock")
@@ -52,7 +52,7 @@ class Jumps:
         self._owed = timedelta()
         self._forgotten = False
         self._untold = ""
-        self._last: tuple[datetime, str] | None = None
+        self._last: tuple[float, str] | None = None
         self.differs = ""
         self.turns = Turns("clock")
         transactions.mend = clock.mend
@@ -60,7 +60,7 @@ class Jumps:
     @property
     def jumped(self) -> str:
         """The last jump, for five minutes."""
-        if self._last is None or abs(self._clock.now() - self._last[0]) > _REMEMBERED:
+        if self._last is None or self._clock.seconds() - self._last[0] > _REMEMBERED:
             return ""
         return f"the clock jumped {self._last[1]}"
 
@@ -172,7 +172,7 @@ class Jumps:
 
     def _note(self, text: str) -> None:
         self._metrics.clock_jumps.inc()
-        self._last = (self._clock.now(), text)
+        self._last = (self._clock.seconds(), text)
         self._untold = text
         _log.warning("clock_jumped", text=text)
 

@@ -29,6 +29,7 @@ _SAMPLE_AT_LEAST_EVERY = 120.0
 _ASLEEP = 5.0
 _LOOKED_AT = 200
 _PROBE = "last_probe"
+_HANGS = "a commit does not come to an end"
 
 
 class Inside(Struct, frozen=True):
@@ -88,6 +89,7 @@ class Look:
             unsigned=self._unsigned,
             commit=min(at - self._transactions.committed_at, awake),
             database=uncommitted or self._unreadable,
+            hangs=uncommitted == _HANGS and not self._transactions.owner,
             writer_alive=self._inside.writer_alive(),
             lag=self._inside.lag(),
             clock=jumps.differs if jumps else "",
@@ -115,7 +117,7 @@ class Look:
             async with asyncio.timeout(_PATIENCE):
                 await transactions.write(now, probe)
         except TimeoutError:
-            return "a commit does not come to an end"
+            return _HANGS
         except BridgeError as error:
             return f"it does not commit: {error}"
         return ""

@@ -57,7 +57,7 @@ class Bounds(Struct, frozen=True):
 
     `commit`, `checkpoint` and `lag` are for how long it must be found that the database fails, that a checkpoint is due,
     that the event loop is more than `late`. A trouble is over when it was not found for `calm`. An idle bridge tries a
-    commit every `idle`.
+    commit every `idle`; one that has not come to an end after `hung` never will.
     """
 
     stage: float = 30.0
@@ -68,6 +68,7 @@ class Bounds(Struct, frozen=True):
     late: float = 0.25
     calm: float = 10.0
     idle: float = 25.0
+    hung: float = 60.0
 
 
 class Stage(Struct, frozen=True):
@@ -89,7 +90,7 @@ class Stuck(Struct, frozen=True):
 class Seen(Struct, frozen=True):
     """One look. `request` and `timers` (by kind) are for how many seconds the oldest that is due has been the same one.
 
-    `commit` is the time since the last commit, `lag` how late the event loop was at worst of late; texts are empty where
+    `commit` is the time since the last commit, `hangs` that one does not come to an end, `lag` how late the event loop was at worst of late; texts are empty where
     all is well.
     """
 
@@ -100,6 +101,7 @@ class Seen(Struct, frozen=True):
     unsigned: bool = False
     commit: float = 0.0
     database: str = ""
+    hangs: bool = False
     writer_alive: bool = True
     lag: float = 0.0
     clock: str = ""
@@ -170,6 +172,11 @@ def judge(seen: Seen, bounds: Bounds) -> list[Finding]:
     if seen.heartbeat:
         found.append(Finding(Concern.HEARTBEAT_FAILS, "", seen.heartbeat))
     return found
+
+
+def is_lost(seen: Seen, bounds: Bounds) -> bool:
+    """Whether nothing can be kept any more, and only a new process can help: the thread that commits is gone, or stuck."""
+    return not seen.writer_alive or (seen.hangs and seen.commit > bounds.hung)
 
 
 def is_well(findings: Iterable[Finding]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
@@ -16,7 +16,19 @@ from bridge.engine.heartbeat import Heartbeats
 from bridge.engine.look import Look
 from bridge.engine.turns import Turns
 from bridge.engine.views import Trouble
-from bridge.engine.watch import OF_THE_WHOLE, QUIET, Bounds, Concern, Finding, News, Standing, follow, is_well, judge
+from bridge.engine.watch import (
+    OF_THE_WHOLE,
+    QUIET,
+    Bounds,
+    Concern,
+    Finding,
+    News,
+    Standing,
+    follow,
+    is_lost,
+    is_well,
+    judge,
+)
 
 _ROUND = 1.0
 _TELL_AGAIN = 5.0
@@ -52,7 +64,7 @@ class Watcher:
         clock: Clock,
         bounds: Bounds,
         *,
-        ready: Callable[[], bool],
+        ready: Callable[[], Awaitable[bool]],
         lost: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
@@ -70,6 +82,8 @@ class Watcher:
         self._untold: list[tuple[News, Word]] = []
         self._telling: asyncio.Task[None] | None = None
         self._tell_at = monotonic()
+        self._lost_at: float | None = None
+        self._gave_up = False
         self.turns = Turns("watch")
 
     def troubles(self) -> tuple[Trouble, ...]:
@@ -105,11 +119,19 @@ class Watcher:
         self._standing, news = follow(self._standing, findings, self._monotonic(), self._clock.now(), self._bounds)
         for item in news:
             self._note(item)
-        self._heartbeats.step(well=is_well(findings) and self._ready())
+        self._heartbeats.step(well=is_well(findings) and await self._ready())
         if self._untold and self._telling is None and self._monotonic() >= self._tell_at:
             self._telling = asyncio.create_task(self._tell(findings))
-        gone = [standing for standing in self._standing if standing.finding.concern is Concern.WRITER_DEAD]
-        if gone and (not self._untold or self._monotonic() - gone[0].began > _LAST_WORDS):
+        if is_lost(seen, self._bounds):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """After the last words, if they can be said in time."""
+        if self._lost_at is None:
+            self._lost_at = self._monotonic()
+        said = not self._untold and self._telling is None
+        if not self._gave_up and (said or self._monotonic() - self._lost_at > _LAST_WORDS):
+            self._gave_up = True
             self._lost()
 
     def _note(self, news: News) -> None:

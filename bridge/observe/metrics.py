@@ -22,6 +22,7 @@ ALERTMANAGER_VERSION = "0.34.0"
 """The Alertmanager whose behaviour is the reference here; karma reads it from `alertmanager_build_info`."""
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _HUMAN_SECONDS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
@@ -111,6 +112,20 @@ class Metrics:
         self._config_hash = Gauge(
             "alertbridge_config_hash", "48 bits of the SHA-256 of the configuration in force.", registry=registry
         )
+        self._troubles = Gauge(
+            "alertbridge_troubles", "What `/-/ready` names at this moment.", ("kind",), registry=registry
+        )
+        self._stage_still = Gauge(
+            "alertbridge_stage_still_seconds", "Since a loop last turned.", ("stage",), registry=registry
+        )
+        self._queue_age = Gauge(
+            "alertbridge_queue_age_seconds", "For how long the oldest has been due.", ("queue",), registry=registry
+        )
+        self.loop_lag_seconds = Histogram(
+            "alertbridge_loop_lag_seconds", "How late the event loop was.", buckets=_LAGS, registry=registry
+        )
+        self._heartbeats = _Counts("alertbridge_heartbeats", "Outbound heartbeats.", ("outcome",), registry)
+        self.clock_jumps = Counter("alertbridge_clock_jumps", "Jumps of the machine's clock.", registry=registry)
         self.audit_records = Counter("alertbridge_audit_records", "Audit records written.", registry=registry)
         self._write_build_info(version)
 
@@ -156,6 +171,24 @@ class Metrics:
         """Incidents by state. `open`, `acknowledged` and `snoozed` are always shown."""
         for state in ("open", "acknowledged", "snoozed"):
             self._incidents.labels(state).set(counts.get(state, 0))
+
+    def set_troubles(self, counts: Mapping[str, int]) -> None:
+        """Troubles by kind. What is not named has gone and disappears."""
+        self._troubles.clear()
+        for kind, count in counts.items():
+            self._troubles.labels(kind).set(count)
+
+    def set_still(self, stage: str, seconds: float) -> None:
+        """How long ago a loop turned."""
+        self._stage_still.labels(stage).set(seconds)
+
+    def set_queue_age(self, queue: str, seconds: float) -> None:
+        """The oldest of a queue: `deliveries`, `requests`, `steps`."""
+        self._queue_age.labels(queue).set(seconds)
+
+    def heartbeat(self, outcome: str) -> None:
+        """One heartbeat was `sent`, `failed`, or `withheld`."""
+        self._heartbeats.add((outcome,))
 
     def set_config(self, texts: Mapping[str, str]) -> None:
         """Publish the hash of the configuration texts in force, by file name."""

@@ -1,0 +1,162 @@
+"""Plugins that hold up the event loop or the writer: noticed, and ended when nothing else helps; nothing is lost by it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.planting import MAIN, Beats, PlantedBridge, listening, planted
+from tests.faults.receiver import Receiver
+from tests.faults.serving import ask, ended, metric, post, troubles, until, verified
+
+PLUGIN = """
+import logging, re, time
+from pathlib import Path
+from bridge.hooks.api import HookOptions
+
+class Blocks:
+    name = "blocks"
+    Options = HookOptions
+    does_io = DOES_IO
+    def __init__(self, options, context): ...
+    async def __call__(self, notification, forward):
+        if any("block" in alert.labels for alert in notification.alerts):
+            if Path("faults/sleeps").exists():
+                time.sleep(float(Path("faults/sleeps").read_text()))
+            if Path("faults/logs").exists():
+                for line in range(100):
+                    logging.getLogger("plugin").warning("%s", "x" * 4000)
+            if Path("faults/holds-the-interpreter").exists():
+                re.match("(a+)+$", "a" * 64 + "b")
+        return await forward(notification)
+"""
+HOOKED = "plugins: [plugin.py]\nhooks: [blocks]\n" + MAIN
+
+
+@pytest.fixture
+def beats() -> Iterator[Beats]:
+    with listening() as beats:
+        yield beats
+
+
+def with_plugin(folder: Path, *, does_io: bool) -> str:
+    (folder / "plugin.py").write_text(PLUGIN.replace("DOES_IO", str(does_io)))
+    return HOOKED
+
+
+def recovers(bridge: PlantedBridge, receiver: Receiver, *names: str) -> None:
+    """Started anew without the fault, it delivers what it had accepted."""
+    for fault in (bridge.folder / "faults").iterdir():
+        fault.unlink()
+    bridge.start()
+    until(lambda: receiver.names() >= set(names), 40)
+    assert metric(bridge, "alertbridge_journal_pending") == 0
+    assert bridge.stop() == 0
+    verified(bridge)
+
+
+def test_a_plugin_that_blocks_the_loop_for_a_moment_is_logged_with_where_it_stood(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True)) as bridge:
+        bridge.plant("sleeps", "0.6")
+        assert post(bridge, "A", block="yes").status == 200
+        until(lambda: "A" in receiver.names())
+        until(lambda: "loop_blocked" in bridge.log.read_text())
+        (line,) = re.findall(r".*plugin\.py.*time\.sleep.*", bridge.log.read_text())
+        assert "loop_blocked" in line
+        late = ask(bridge, "GET", "/metrics").body
+        beyond = float(re.findall(r'alertbridge_loop_lag_seconds_bucket\{le="0.25"\} (\S+)', late)[0])
+        assert metric(bridge, "alertbridge_loop_lag_seconds_count") > beyond
+        assert bridge.stop() == 0
+
+
+def test_a_loop_that_is_blocked_again_and_again_is_a_trouble(tmp_path: Path, receiver: Receiver, beats: Beats) -> None:
+    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True)) as bridge:
+        bridge.plant("sleeps", "0.5")
+        for number in range(4):
+            assert post(bridge, f"A{number}", block="yes").status == 200
+        until(lambda: bridge.names("loop_lags"), 30)
+        until(lambda: any("the bridge is slow" in summary for summary in receiver.summaries))
+        assert bridge.stop() == 0
+
+
+def test_a_plugin_that_blocks_the_loop_for_good_ends_the_process_and_nothing_is_lost(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=2.0) as bridge:
+        bridge.plant("sleeps", "600")
+        assert post(bridge, "A", block="yes").status == 200
+        assert ended(bridge) == 70
+        assert re.search(r"loop_blocked_for_good.*", bridge.log.read_text())
+        assert re.search(r"plugin\.py.*time\.sleep", bridge.log.read_text())
+        recovers(bridge, receiver, "A")
+
+
+def test_a_plugin_that_holds_the_interpreter_is_ended_by_the_kernel_and_nothing_is_lost(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    """A regular expression that takes for ever: no thread of the bridge runs meanwhile, the watchdog's neither."""
+    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=1.0) as bridge:
+        bridge.plant("holds-the-interpreter")
+        assert post(bridge, "A", block="yes").status == 200
+        assert ended(bridge, 60) == -signal.SIGPROF
+        assert re.search(r"plugin\.py.* in __call__", bridge.log.read_text())
+        recovers(bridge, receiver, "A")
+
+
+def test_a_hook_that_blocks_the_writer_for_good_ends_the_process_and_the_sender_tries_again(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    """Hooks without I/O run where alerts are committed. The loop turns, says so, and gives up when it stays so."""
+    main = with_plugin(tmp_path, does_io=False).replace("server: {", "server: {accept_timeout: 2s, ")
+    with planted(tmp_path, receiver, beats, main, hung=4.0) as bridge:
+        assert post(bridge, "before").status == 200
+        bridge.plant("sleeps", "600")
+        assert post(bridge, "A", block="yes").status == 503
+        until(lambda: "does not come to an end" in troubles(bridge).get("database_fails", ""), 30)
+        assert ended(bridge, 40) == 1
+        assert any("the database fails" in summary for summary in receiver.summaries)
+        assert re.search(r"nothing_can_be_kept.*", bridge.log.read_text())
+        assert re.search(r"plugin\.py.*time\.sleep", bridge.log.read_text())
+        recovers(bridge, receiver, "before")
+
+
+def test_a_process_that_was_stopped_and_continued_is_neither_ended_nor_troubled(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    with planted(tmp_path, receiver, beats, limit=1.5) as bridge:
+        beats.more()
+        bridge.signal(signal.SIGSTOP)
+        time.sleep(6)
+        bridge.signal(signal.SIGCONT)
+        beats.more()
+        assert post(bridge, "A").status == 200
+        until(lambda: "A" in receiver.names())
+        assert '"event": "trouble"' not in bridge.log.read_text()
+        assert set(receiver.summaries) == {""}
+        assert bridge.stop() == 0
+
+
+def test_a_loop_that_stands_in_a_log_that_nobody_reads_ends_the_process_too(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    """The write blocks with the log's lock held, so the watchdog's last words would wait for ever too."""
+    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=1.5) as bridge:
+        assert bridge.stop() == 0
+        reading, writing = os.pipe()
+        try:
+            bridge.start(log=writing)
+            bridge.plant("logs")
+            assert post(bridge, "A", block="yes").status == 200
+            assert ended(bridge, 40) == 70
+        finally:
+            os.close(reading)
+            os.close(writing)
+        recovers(bridge, receiver, "A")
