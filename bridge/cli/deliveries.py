@@ -7,7 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bridge.cli import replay
 from bridge.cli.choices import chosen
+from bridge.cli.letters import Channel, Incident, Reason, Since, Until, filters
 from bridge.cli.remote import AsJson, ConfigOption, Declined, TokenOption, Url, connect, login, segment
 from bridge.cli.tables import local, show_table
 from bridge.engine.queries import DELIVERY_STATES
@@ -30,18 +32,21 @@ def list_deliveries(
         list[str] | None,
         typer.Option("--state", help="pending, leased, sent, dead, superseded, cancelled, expired, parked"),
     ] = None,
-    channel: Annotated[str, typer.Option("--channel")] = "",
-    incident: Annotated[str, typer.Option("--incident")] = "",
+    *,
+    channel: Channel = "",
+    incident: Incident = "",
+    since: Since = "",
+    until: Until = "",
+    reason: Reason = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
     cursor: Annotated[str, typer.Option("--cursor", help="`next` of the page before")] = "",
     url: Url = None,
     token: TokenOption = None,
     config: ConfigOption = None,
-    *,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""
-    asked = [("channel", channel), ("incident", incident), ("cursor", cursor), ("limit", str(limit))]
+    asked = [*filters(channel, incident, reason, since, until).items(), ("cursor", cursor), ("limit", str(limit))]
     asked.extend(("state", name) for name in chosen("--state", state, DELIVERY_STATES))
     page = connect(url, token, config).get(_PATH, DeliveryPage, asked)
     if as_json:
@@ -66,7 +71,7 @@ def retry(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead or parked deliveries again."""
+    """Send dead or parked deliveries again, with the state as it is now."""
     remote = connect(url, token, config)
     refused = False
     for delivery in deliveries:
@@ -76,15 +81,24 @@ def retry(
             typer.echo(escape(f"{delivery}: {error}"), err=True)
             refused = True
             continue
-        typer.echo(msgspec.json.encode(view) if as_json else escape(f"{delivery}: {view.state}, to {view.channel}"))
+        typer.echo(msgspec.json.encode(view) if as_json else escape(_retried(view)))
     if refused:
         raise typer.Exit(1)
+
+
+app.command("replay")(replay.replay)
+
+
+def _retried(view: DeliveryView) -> str:
+    if view.state == "superseded":
+        return f"{view.id}: superseded, another delivery to {view.channel} tells it or has told it"
+    return f"{view.id}: {view.state}, to {view.channel}"
 
 
 def show_deliveries(deliveries: tuple[DeliveryView, ...]) -> None:
     """Print them as a table."""
     show_table(
-        ("DELIVERY", "INCIDENT", "CHANNEL", "REASON", "STATE", "WHY", "ATTEMPTS", "DUE", "LAST ERROR"),
+        ("DELIVERY", "INCIDENT", "CHANNEL", "REASON", "STATE", "WHY", "ATTEMPTS", "PLANNED", "DUE", "LAST ERROR"),
         (
             (
                 one.id,
@@ -94,6 +108,7 @@ def show_deliveries(deliveries: tuple[DeliveryView, ...]) -> None:
                 one.state,
                 one.end_reason,
                 str(one.attempts),
+                local(one.created_at),
                 local(one.due_at),
                 one.last_error,
             )

@@ -86,7 +86,7 @@ async def replay(
     ask = replace(ask, wanted=at.within(ask.wanted))
     waiting = 0 if dry_run else await transactions.read(lambda tx: letters.waiting(tx, channel))
     tally = Tally()
-    while tally.looked < limit and waiting + tally.revived < _WAITING_AT_ONCE:
+    while tally.looked < limit and (dry_run or waiting + tally.revived < _WAITING_AT_ONCE):
         size = min(_UNIT, limit - tally.looked)
         page = await transactions.read(partial(_page, ask=ask, at=at, limit=size))
         if dry_run:
@@ -101,8 +101,10 @@ async def replay(
         if len(page) < size:
             return tally.page(None)
         at = replace(at, after=page[-1].id)
-    full = waiting + tally.revived >= _WAITING_AT_ONCE
-    return tally.page(str(at), wait=_LOOK_AGAIN if full else 0.0, waiting=waiting + tally.revived)
+    if dry_run:
+        return tally.page(str(at))
+    waiting += tally.revived
+    return tally.page(str(at), wait=_LOOK_AGAIN if waiting >= _WAITING_AT_ONCE else 0.0, waiting=waiting)
 
 
 async def retry(work: Work, delivery: int, by: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.domain.errors import Conflict, NotFound, StorageError
+from bridge.http.operations import Parameter
 from bridge.http.problem import Problem, unavailable
 
 T = TypeVar("T")
@@ -20,8 +21,14 @@ NUMBER = re.compile(r"[0-9]{0,18}")
 _encode = msgspec.json.Encoder().encode
 
 
-async def asked(question: Awaitable[T]) -> T:
-    """The engine's answer; its errors as problems.
+INCIDENT = Parameter("incident", "only this incident")
+CURSOR = Parameter("cursor", "`next` of the page before")
+LIMIT = Parameter("limit", "entries a page", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})
+_LONGEST = 200
+
+
+async def asked(question: Awaitable[T], *, missing: str = "there is none with this id") -> T:
+    """The engine's answer; its errors as problems. `missing` is said where there is no such thing.
 
     Raises:
         Problem: 404, 409, 503.
@@ -29,7 +36,7 @@ async def asked(question: Awaitable[T]) -> T:
     try:
         return await question
     except NotFound as error:
-        raise Problem(404, "there is none with this id") from error
+        raise Problem(404, missing) from error
     except Conflict as error:
         members = {"acknowledged_by": error.by} if error.by else {}
         raise Problem(409, str(error), members=members) from error
@@ -51,6 +58,35 @@ def states(request: web.Request, known: Sequence[str]) -> list[str]:
     if not set(wanted) <= set(known):
         raise Problem(400, f"state is one of {', '.join(known)}")
     return wanted
+
+
+def one_of(request: web.Request, name: str, known: Sequence[str]) -> str:
+    """The value of a parameter from a closed set, empty if absent.
+
+    Raises:
+        Problem: 400.
+    """
+    text = request.query.get(name, "")
+    if text and text not in known:
+        raise Problem(400, f"{name} is one of {', '.join(known)}")
+    return text
+
+
+def is_name(text: str) -> bool:
+    """Whether the text can be a name or an id, or is empty."""
+    return len(text) <= _LONGEST and text.isprintable()
+
+
+def named(request: web.Request, name: str) -> str:
+    """The value of a parameter that is a name or an id, empty if absent.
+
+    Raises:
+        Problem: 400.
+    """
+    text = request.query.get(name, "")
+    if not is_name(text):
+        raise Problem(400, f"{name} is a name or an id, printable and up to {_LONGEST} characters")
+    return text
 
 
 def limit(request: web.Request) -> int:

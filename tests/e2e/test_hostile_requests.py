@@ -189,7 +189,7 @@ async def test_many_large_bodies_at_once_are_503_and_the_memory_comes_back() -> 
     async with running(limits=limits) as bridge, contextlib.AsyncExitStack() as stack:
         slow = [await stack.enter_async_context(wire(bridge.port)) for _ in range(3)]
         for connection in slow:
-            await connection.send(post("/webhook", b" ", length=len(large)))
+            await connection.send(post("/webhook", b" " * 140_000, length=len(large)))
             await asyncio.sleep(0.02)
         answer = await slow[2].answer()
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
@@ -211,6 +211,19 @@ async def test_idle_connections_make_room_for_new_ones_the_oldest_first() -> Non
         assert bridge.listener.open_connections <= 20
 
 
+async def test_bodies_that_drip_make_room_for_new_connections() -> None:
+    limits = Limits(connections=20, slow_seconds=0.0)
+    async with running(limits=limits) as bridge, contextlib.AsyncExitStack() as stack:
+        dripping = [await stack.enter_async_context(wire(bridge.port)) for _ in range(20)]
+        for connection in dripping:
+            await connection.send(post("/webhook", b" ", length=1000))
+        await asyncio.sleep(0.05)
+        for _ in range(30):
+            assert (await exchange(bridge.port, post())).status == 200
+        assert await dripping[0].closed()
+        assert bridge.listener.open_connections <= 20
+
+
 async def test_busy_connections_are_never_closed_for_new_ones() -> None:
     async with running(limits=Limits(connections=3)) as bridge, contextlib.AsyncExitStack() as stack:
         bridge.intake.wait = asyncio.Event()
@@ -219,6 +232,7 @@ async def test_busy_connections_are_never_closed_for_new_ones() -> None:
             await connection.send(post())
         await asyncio.sleep(0.05)
         async with wire(bridge.port) as late:
+            assert (await late.answer()).status == 503
             assert await late.closed()
         bridge.intake.wait.set()
         for connection in busy:
