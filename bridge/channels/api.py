@@ -63,11 +63,13 @@ class ChannelOptions(BaseModel):
 class Receipt(Struct, frozen=True):
     """What the service gave us for a later update: `data` is small, flat, and holds no secret (Slack `ts`, message id).
 
-    `detail` is for people and the audit ("accepted as SM123").
+    `detail` is for people and the audit ("accepted as SM123"). `digest` is the SHA-256, in hex, of what was sent, for
+    the audit; without it the audit has that of title, text and alerts.
     """
 
     data: Mapping[str, str] = {}
     detail: str = ""
+    digest: str = ""
 
 
 class Context(Struct, frozen=True):

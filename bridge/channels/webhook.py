@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -104,6 +105,8 @@ class WebhookChannel:
         self._headers = _fixed_headers(options)
         self._signer = Signer(options.signing_secret) if options.signing_secret else None
         self._template = _Body(options.template) if options.template else None
+        self.reads_words = self._template is not None
+        """Alertmanager's payload has neither title nor text, so nobody need write them."""
 
     async def send(self, message: Message, context: Context) -> Receipt:
         """One request. As `Channel.send`."""
@@ -122,7 +125,7 @@ class WebhookChannel:
             allow=self._options.allow,
         )
         outcome_of(response, context.now)
-        return Receipt(detail=f"HTTP {response.status}{note}")
+        return Receipt(detail=f"HTTP {response.status}{note}", digest=sha256(body).hexdigest())
 
     def _body(self, message: Message, context: Context) -> tuple[bytes, str]:
         """The body, and a remark for the receipt. A template that fails does not lose the alert."""

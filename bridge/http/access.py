@@ -34,6 +34,7 @@ _IMPLIED = {
     Role.ADMIN: frozenset({Role.ADMIN, Role.RESPONDER, Role.VIEWER}),
 }
 _EVERY_ROLE = frozenset(Role)
+_BY_PROXY = frozenset({"forwarded", "x-forward"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="alertbridge", Basic realm="alertbridge"'}
 
 
@@ -144,8 +145,9 @@ def require_local(request: web.BaseRequest) -> None:
         raise _not_local("the request came from another machine")
     if not request.raw_path.startswith("/") or not is_loopback(_host_of(headers.get("Host", ""))):
         raise _not_local("the Host is not a loopback address")
-    if any(name[:9].lower() in {"forwarded", "x-forward"} for name in headers):
-        raise _not_local("the request came through a proxy")
+    for name in headers:
+        if name[:1] in "FfXx" and name[:9].lower() in _BY_PROXY:
+            raise _not_local("the request came through a proxy")
     if "Origin" in headers or "Sec-Fetch-Site" in headers:
         _refuse_foreign(request, every_method=True)
 

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 from aiohttp import web
 
+from bridge.domain.crashpoint import armed, crashpoint
 from bridge.http.limits import Limits
 from bridge.http.problem import Problem
+from bridge.http.ready import Ready
 from bridge.http.request_id import next_request_id
 from bridge.observe.logs import REQUEST_ID, get_logger
 
 _log = get_logger("http")
+_NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = web.StreamResponse | Ready
+Handler = Callable[[web.Request], Awaitable[Answer]]
 
 
 class Connection(web.RequestHandler):
     """One client. Knows since when an answer is being written."""
 
-    __slots__ = ("closing_since", "server", "writing_since")
+    __slots__ = ("closing_since", "reading_paused", "server", "writing_since")
 
     def __init__(self, server: WatchedServer, limits: Limits) -> None:
         super().__init__(
@@ -43,16 +48,45 @@ class Connection(web.RequestHandler):
         self.server = server
         self.writing_since: float | None = None
         self.closing_since: float | None = None
+        self.reading_paused = False
 
     async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+        self, request: web.BaseRequest, resp: Answer, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         self.writing_since = self._loop.time()
         try:
+            if isinstance(resp, Ready):
+                broken = await self._write(request, resp)
+                return cast("web.StreamResponse", resp), broken  # aiohttp asks it for no more than its keep_alive
             return await super().finish_response(request, resp, start_time)
         finally:
             self.writing_since = None
             self.server.idle(self)
+            if request.method == "POST" and armed("ingest.after_2xx"):  # uvloop writes when its turn ends
+                self._loop.call_soon(crashpoint, "ingest.after_2xx")
+
+    async def _write(self, request: web.BaseRequest, answer: Ready) -> bool:
+        """Whether nobody is there to read it."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        transport.write(answer.data)
+        if self.writing_paused:
+            try:
+                await request.writer.drain()
+            except ConnectionError:
+                return True
+        return False
+
+    def pause_reading(self) -> None:
+        self.reading_paused = True
+        super().pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Aiohttp resumes after every body that is read, which costs a turn of the parser; here only what was paused."""
+        if self.reading_paused:
+            self.reading_paused = False
+            super().resume_reading(resume_parser)
 
     def handle_error(
         self,
@@ -77,7 +111,8 @@ class Connection(web.RequestHandler):
 class WatchedServer(web.Server):
     """Makes connections, caps their number and closes those that overstay.
 
-    Over the cap the connection idle for longest makes room; if none is idle the new one is closed.
+    Over the cap the connection idle for longest makes room; if none is idle, the one that has been sending a body for
+    longest, if it is slow; else the new one is told to come back later.
     """
 
     def __init__(self, handler: Handler, request_factory: Callable[..., web.BaseRequest], limits: Limits) -> None:
@@ -85,6 +120,7 @@ class WatchedServer(web.Server):
         self._limits = limits
         self._open: dict[Connection, asyncio.Transport] = {}
         self._idle: dict[Connection, None] = {}
+        self._reading: dict[Connection, float] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     def __call__(self) -> web.RequestHandler:
@@ -98,8 +134,8 @@ class WatchedServer(web.Server):
         super().connection_made(handler, transport)
         if not isinstance(handler, Connection):
             raise TypeError("a connection that this server did not make")
-        if len(self._open) >= self._limits.connections and not self._close_oldest_idle():
-            asyncio.get_running_loop().call_soon(transport.abort)  # aiohttp's own start comes first
+        if len(self._open) >= self._limits.connections and not self._close_oldest():
+            asyncio.get_running_loop().call_soon(_turn_away, transport)  # aiohttp's own start comes first
         self._open[handler] = transport
         self._idle[handler] = None
 
@@ -107,6 +143,7 @@ class WatchedServer(web.Server):
         if isinstance(handler, Connection):
             self._open.pop(handler, None)
             self._idle.pop(handler, None)
+            self._reading.pop(handler, None)
         super().connection_lost(handler, exc)
 
     def busy(self, connection: Connection) -> None:
@@ -118,12 +155,26 @@ class WatchedServer(web.Server):
         if connection in self._open:
             self._idle[connection] = None
 
-    def _close_oldest_idle(self) -> bool:
-        for connection in self._idle:
-            del self._idle[connection]
-            self._open.pop(connection).abort()
-            return True
-        return False
+    @contextlib.contextmanager
+    def reading(self, connection: Connection) -> Iterator[None]:
+        """The connection's request has a body that did not come at once."""
+        self._reading[connection] = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._reading.pop(connection, None)
+
+    def _close_oldest(self) -> bool:
+        connection = next(iter(self._idle), None)
+        if connection is None:
+            slow = asyncio.get_running_loop().time() - self._limits.slow_seconds
+            connection = next((one for one, since in self._reading.items() if since <= slow), None)
+        if connection is None:
+            return False
+        self._idle.pop(connection, None)
+        self._reading.pop(connection, None)
+        self._open.pop(connection).abort()
+        return True
 
     def start_sweeping(self) -> None:
         """Begin to close connections whose client does not read."""
@@ -149,3 +200,9 @@ class WatchedServer(web.Server):
             waiting = (connection.writing_since, connection.closing_since)
             if any(since is not None and since <= latest for since in waiting):
                 transport.abort()
+
+
+def _turn_away(transport: asyncio.Transport) -> None:
+    """Answer a connection for which there is no room."""
+    transport.write(_NO_ROOM)
+    transport.close()

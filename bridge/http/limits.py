@@ -9,9 +9,9 @@ class Limits(Struct, frozen=True):
     """Budgets of the listener; sizes in bytes, times in seconds.
 
     `header_seconds` is also how long an idle connection stays. `accept_seconds` is for the commit, then
-    the answer is 503. `body_memory` is what all bodies being read may hold
-    together. After an early answer (413) the rest of the body is thrown away for `linger_seconds`, so that the client
-    reads the answer. A chunked body may have `free_chunks` chunks of any size; beyond them they must average `chunk_size`.
+    the answer is 503. `body_memory` is what all large requests in hand may hold together. After an early answer (413)
+    the rest of the body is thrown away for `linger_seconds`, so that the client reads the answer. A chunked body may have `free_chunks` chunks of any size; beyond them they must average `chunk_size`.
+    Where there is no room for a connection, one whose body has been coming for `slow_seconds` gives way.
     A failed authentication is answered at once `free_failures` times an address, then `failure_delay` late, while
     the address regains one free failure each `failure_refill`; at most `delayed` answers wait at a time.
     """
@@ -27,7 +27,8 @@ class Limits(Struct, frozen=True):
     linger_seconds: float = 5.0
     sweep_seconds: float = 1.0
     connections: int = 2000
-    body_memory: int = 128 * 1024 * 1024
+    slow_seconds: float = 1.0
+    body_memory: int = 256 * 1024 * 1024
     free_chunks: int = 1000
     chunk_size: int = 64
     free_failures: int = 10

@@ -16,7 +16,7 @@ from bridge.observe.logs import REQUEST_ID
 MEDIA_TYPE = "application/problem+json"
 REQUEST_ID_HEADER = "X-Request-Id"
 
-_SERVER = "alertbridge"
+SERVER = "alertbridge"
 """Instead of aiohttp's, which tells every version."""
 
 _encode = msgspec.json.Encoder().encode
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 def common_headers() -> dict[str, str]:
     """What every answer carries: the id of its request, and a name that tells no versions."""
-    return {REQUEST_ID_HEADER: REQUEST_ID.get(), "Server": _SERVER}
+    return {REQUEST_ID_HEADER: REQUEST_ID.get(), "Server": SERVER}
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from aiohttp import web
 
-from bridge.http.connections import Connection, Handler, WatchedServer
+from bridge.http.asking import as_json
+from bridge.http.connections import Answer, Connection, Handler, WatchedServer
 from bridge.http.limits import Limits
 from bridge.http.problem import Problem, common_headers
+from bridge.http.ready import Ready
 from bridge.http.request_id import next_request_id
 from bridge.http.tls import ServerTls
 from bridge.http.webhooks import Source, Webhooks
@@ -16,6 +19,7 @@ from bridge.observe.logs import REQUEST_ID, get_logger
 
 _log = get_logger("http")
 _POSTING = frozenset({"POST", "PUT"})
+_encode = msgspec.json.Encoder().encode
 
 
 def front(handle: Handler, webhooks: Webhooks | None) -> Handler:
@@ -25,7 +29,7 @@ def front(handle: Handler, webhooks: Webhooks | None) -> Handler:
     """
     direct: Mapping[str, Source] = {} if webhooks is None else webhooks.direct
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answer(request: web.Request) -> Answer:
         connection = request.protocol
         if isinstance(connection, Connection):
             connection.server.busy(connection)
@@ -34,7 +38,8 @@ def front(handle: Handler, webhooks: Webhooks | None) -> Handler:
             source = direct.get(request.raw_path)
             if source is None or webhooks is None or request.method not in _POSTING or "Expect" in request.headers:
                 return _named(await handle(request))
-            return await webhooks.receive(request, source)
+            accepted = await webhooks.receive(request, source)
+            return Ready(_encode(accepted)) if Ready.suits(request) else _named(as_json(accepted))
         except (Problem, web.HTTPException) as error:
             return _expected(error)
         except ConnectionError:
@@ -48,8 +53,8 @@ def front(handle: Handler, webhooks: Webhooks | None) -> Handler:
     return answer
 
 
-def _named(response: web.StreamResponse) -> web.StreamResponse:
-    if not response.prepared:
+def _named(response: Answer) -> Answer:
+    if isinstance(response, web.StreamResponse) and not response.prepared:
         response.headers.update(common_headers())
     return response
 

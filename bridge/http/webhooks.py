@@ -12,28 +12,28 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import quote
 
-import msgspec
 from aiohttp import web
 from msgspec import Struct
 
 from bridge.domain.alert import Webhook
 from bridge.domain.clock import Clock
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import IngestError, IngestReason, StorageError
 from bridge.engine.views import Accepted
 from bridge.http.access import CHALLENGE, Principal, Role
+from bridge.http.asking import as_json
 from bridge.http.body import BodyReader, require_json
-from bridge.http.deadlines import Deadline
 from bridge.http.gate import Gate
 from bridge.http.operations import Operation
-from bridge.http.problem import Problem, common_headers, unavailable
+from bridge.http.problem import Problem, unavailable
 from bridge.ingest.auth import Way, authenticate
 from bridge.ingest.detect import Format
 from bridge.ingest.webhook import parse
+from bridge.net.deadline import Deadline
 from bridge.observe.logs import get_logger
 from bridge.observe.metrics import Metrics
 
 _log = get_logger("webhooks")
-_encode = msgspec.json.Encoder().encode
 _STATUS = {
     IngestReason.UNAUTHENTICATED: 401,
     IngestReason.UNKNOWN_SOURCE: 404,
@@ -129,7 +129,7 @@ class Webhooks:
         )
 
     async def _by_path(self, request: web.Request, _principal: Principal) -> web.Response:
-        return await self.receive(request, self._sources.get(request.match_info.get("source", "default")))
+        return as_json(await self.receive(request, self._sources.get(request.match_info.get("source", "default"))))
 
     async def refuse_slash(self, _request: web.Request) -> web.Response:
         """`/webhook/`: said in so many words, because a redirect would lose the alert."""
@@ -137,15 +137,15 @@ class Webhooks:
             404, "there is nothing at /webhook/ itself; write /webhook or /webhook/SOURCE, without the slash at the end"
         )
 
-    async def receive(self, request: web.BaseRequest, source: Source | None) -> web.Response:
-        """Keep one request; 200 only after it is committed.
+    async def receive(self, request: web.BaseRequest, source: Source | None) -> Accepted:
+        """Keep one request; returns after it is committed.
 
         Raises:
             Problem: refused (4xx), or not now (503).
         """
         name = "" if source is None else source.name
         try:
-            accepted = await self._accept(request, source)
+            return await self._accept(request, source)
         except Problem as problem:
             await self._note(name, _REASON.get(problem.status, IngestReason.MALFORMED), problem.detail)
             raise
@@ -162,7 +162,6 @@ class Webhooks:
             self._metrics.webhook(name, IngestReason.UNAVAILABLE.value)
             _log.exception("accepting failed", source=name)
             raise unavailable("an error inside the bridge; send it again") from error
-        return web.Response(body=_encode(accepted), headers={**common_headers(), "Content-Type": "application/json"})
 
     async def _accept(self, request: web.BaseRequest, source: Source | None) -> Accepted:
         if source is None and self.incomplete:
@@ -173,6 +172,7 @@ class Webhooks:
             raise IngestError(IngestReason.UNKNOWN_SOURCE, "no such source; see `sources:` in the configuration")
         require_json(request)
         body = await self._reader.read(request)
+        crashpoint("ingest.after_read")
         now = self._clock.now()
         source = await self._authenticated(request, source, body, now)
         webhook = parse(source.format, body, source.name, now)

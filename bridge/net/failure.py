@@ -13,6 +13,7 @@ from aiohttp.client_exceptions import (
     ClientSSLError,
     InvalidURL,
 )
+from aiohttp.http import HttpProcessingError
 
 from bridge.domain.errors import ChannelError, FailureReason, Refused, Retryable
 from bridge.net.egress import EgressDenied
@@ -35,7 +36,7 @@ def failure_of(error: Exception, where: str, *, connected: bool) -> ChannelError
         case TimeoutError():
             missing = "answer from" if connected else "connection to"
             return Retryable(FailureReason.TIMEOUT, f"no {missing} {where} in time", unknown=connected)
-        case ClientResponseError():
+        case ClientResponseError() | HttpProcessingError():
             return Retryable(FailureReason.BAD_RESPONSE, f"{where} did not answer in HTTP", unknown=connected)
         case InvalidURL():
             return Refused(FailureReason.DESTINATION_GONE, f"{where} is no address to connect to")

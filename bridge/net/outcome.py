@@ -38,7 +38,7 @@ class Response(Struct, frozen=True):
 def outcome_of(response: Response, now: datetime | None = None, detail: str = "") -> None:
     """Return for a 2xx, raise for everything else. `detail` is added for people: no secrets, please.
 
-    `now` is what a `Retry-After` date is measured from; the answer's own `Date` without it.
+    A `Retry-After` date is measured from the answer's own `Date`, so that clocks need not agree; from `now` without one.
 
     Raises:
         Retryable: 3xx (never followed: a redirected POST hands the body to somebody else), 408, 425, 429, 5xx and
@@ -69,7 +69,7 @@ def retry_after(response: Response, now: datetime | None = None) -> float | None
     text = response.headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         return min(float(text), RETRY_AFTER_CAP)
-    until, base = _date(text), now or _date(response.headers.get("Date", ""))
+    until, base = _date(text), _date(response.headers.get("Date", "")) or now
     if until is None or base is None:
         return None
     return min(max((until - base).total_seconds(), 0.0), RETRY_AFTER_CAP)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from ipaddress import IPv4Network
 from types import MappingProxyType
 
@@ -187,6 +188,20 @@ class TestTheRequest:
             service.next(status, b"not json")
             receipt = await send(http, build(WebhookChannel, url=service.url), message())
         assert receipt.detail == f"HTTP {status}"
+
+    async def test_is_known_by_its_digest(self, http: HttpClient) -> None:
+        async with Simulator() as service:
+            receipt = await send(http, build(WebhookChannel, url=service.url), message())
+        assert receipt.digest == sha256(service.requests[0].body).hexdigest()
+
+    async def test_needs_title_and_text_for_a_template_alone(self, http: HttpClient) -> None:
+        async with Simulator() as service:
+            channel = build(WebhookChannel, url=service.url)
+            await send(http, channel, message())
+            await send(http, channel, message(title="", text=""))
+            templated = build(WebhookChannel, url=service.url, template="{{ title }}")
+        assert service.requests[0].body == service.requests[1].body
+        assert [channel.reads_words, templated.reads_words] == [False, True]  # type: ignore[attr-defined]
 
 
 class TestTheTemplate:

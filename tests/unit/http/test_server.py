@@ -19,7 +19,6 @@ from bridge.domain.errors import ConfigError
 from bridge.engine.views import Health, Trouble
 from bridge.http.access import Access
 from bridge.http.application import observe_application
-from bridge.http.deadlines import Deadline
 from bridge.http.limits import Limits
 from bridge.http.pace import FailurePace
 from bridge.http.server import Listener
@@ -136,33 +135,6 @@ async def test_stopping_lets_a_running_request_end() -> None:
         await stopping
         with pytest.raises(OSError, match="Connect"):
             await asyncio.open_connection("127.0.0.1", port)
-
-
-async def test_a_deadline_ends_only_the_waits_that_are_late() -> None:
-    deadline = Deadline(0.1)
-
-    async def wait(seconds: float) -> str:
-        try:
-            with deadline:
-                await asyncio.sleep(seconds)
-        except TimeoutError:
-            return "late"
-        return "in time"
-
-    async def later() -> str:
-        await asyncio.sleep(0.06)
-        return await wait(0.07)
-
-    assert await asyncio.gather(wait(0), wait(5), later(), wait(0.05)) == ["in time", "late", "in time", "in time"]
-    for late in (False, True):
-        task = asyncio.create_task(wait(5))
-        await asyncio.sleep(0.01)
-        if late:
-            deadline._due[task] = 0.0
-            deadline._expire()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
 
 
 def test_free_failures_come_back_with_time_and_are_counted_by_address() -> None:

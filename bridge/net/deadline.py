@@ -19,10 +19,13 @@ class Deadline:
         self._seconds = seconds
         self._due: dict[asyncio.Task[object], float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         if task is None or task in self._due:
             raise RuntimeError("a deadline is for one wait of a task")
         due = loop.time() + self._seconds
@@ -33,7 +36,7 @@ class Deadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a deadline ends in the task it began in")
         late = self._due.pop(task) == _LATE
