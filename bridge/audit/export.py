@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.domain.moment import moment
 from bridge.storage.audit_log import AuditRow, Filter, open_audit_log
+from bridge.storage.postgres_address import Address
 
 
 class Exported(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ def exported(row: AuditRow) -> Exported:
     )
 
 
-def export(database: Path, wanted: Filter) -> Iterator[Exported]:
+def export(database: Path | Address, wanted: Filter) -> Iterator[Exported]:
     """The records a filter lets through, oldest first, from one snapshot.
 
     Raises:

@@ -15,18 +15,23 @@ from bridge.audit.deliveries import compare
 from bridge.audit.findings import Finding, Report
 from bridge.audit.pins import Pins, Trust, read_anchor
 from bridge.audit.pruning import Pruned, PrunedHeader, PruningError, parse_pruned
-from bridge.audit.walk import STOPPED, Walk
+from bridge.audit.walk import Walk
 from bridge.domain.errors import StorageError
 from bridge.storage.audit_log import AuditLog, open_audit_log
+from bridge.storage.postgres_address import Address
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage (`checkpoints`, `records`, `deliveries`), how much is done, and of how much (0: unknown)."""
 
 
 def verify(
-    database: Path, trust: Trust, *, anchor: Path | None = None, progress: Progress = lambda _stage, _done, _total: None
+    database: Path | Address,
+    trust: Trust,
+    *,
+    anchor: Path | None = None,
+    progress: Progress = lambda _stage, _done, _total: None,
 ) -> Report:
-    """Judge the audit log of a SQLite database file.
+    """Judge the audit log of a SQLite database file, or of a PostgreSQL database, which has no head file beside it.
 
     Raises:
         StorageError: the database, its head file or the anchor cannot be read, or there are checkpoints and no key.
@@ -34,7 +39,7 @@ def verify(
     try:
         # Before the snapshot: a running bridge may write newer ones any moment, and they would seem to name missing records.
         outside = None if anchor is None else read_anchor(anchor)
-        head = published(database)
+        head = published(database) if isinstance(database, Path) else None
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
     with open_audit_log(database) as log:
@@ -44,10 +49,13 @@ def verify(
         pins.findings += damage
         if pruned is not None:
             pins.judge_pruned(seq, pruned)
-        pins.add_head(head, required=anchor is None)
+        if isinstance(database, Path):
+            pins.add_head(head, required=anchor is None)
+        elif anchor is None:
+            pins.notes.append("beside a server there is no head file: an --anchor tells whether the end was cut off")
         if anchor is not None and outside is not None:
             pins.add_anchor(anchor, outside)
-        walk = Walk(pins.pins, header)
+        walk = Walk(pins.pins, header, shared=log.shared)
         total = log.last_seq() - (header.last if header else 0)
         walk.run(log.raw_rows(), lambda done: progress("records", done, total))
         findings = [walk.finding] if walk.finding else []
@@ -89,8 +97,8 @@ def _compare(log: AuditLog, header: PrunedHeader | None, progress: Progress) -> 
 
 def _ending(walk: Walk) -> list[str]:
     notes = []
-    if walk.records and not walk.finding and walk.kind != STOPPED:
-        notes.append(f"the newest chain (record {walk.seq}) has no `stopped`: the bridge is running, or it crashed")
+    if walk.records and not walk.finding and walk.running:
+        notes.append(walk.running)
     if walk.records and not walk.finding and walk.signed_through < walk.seq:
         behind = f"{walk.signed_through + 1} to {walk.seq}"
         notes.append(f"records {behind} came after the last checkpoint, and nothing vouches for them yet")

@@ -24,19 +24,36 @@ class _Previous(msgspec.Struct, frozen=True):
 
 
 class _Genesis(msgspec.Struct, frozen=True):
+    """`instead_of`: the chain of the same process that ended because nobody knew whether its last records were stored."""
+
     previous: _Previous | None
+    instead_of: str = ""
+
+
+class _Stand(msgspec.Struct):
+    """Where a chain that others have since written beside stands."""
+
+    head: bytes
+    kind: bytes
 
 
 class Walk:
-    """Where the walk stands, and what it found. It ends at the first record that does not hold."""
+    """Where the walk stands, and what it found. It ends at the first record that does not hold.
 
-    def __init__(self, pins: Sequence[Pin], header: PrunedHeader | None = None) -> None:
+    On a database that bridges share (`shared`) their chains stand side by side: the numbers grow without a gap over all
+    of them, and each record follows the one before it in its own chain.
+    """
+
+    def __init__(self, pins: Sequence[Pin], header: PrunedHeader | None = None, *, shared: bool = False) -> None:
         """Begin at the first record, or after the pruned ones."""
         self.seq, self.head = 0, ZERO
         self.chain: bytes | None = None
+        self._shared = shared
+        self._beside: dict[bytes, _Stand] = {}
         if header is not None:
-            end = header.ends[-1]
+            *others, end = header.ends
             self.seq, self.head, self.chain = end.seq, end.hash, end.chain.encode()
+            self._beside = {other.chain.encode(): _Stand(other.hash, b"") for other in others}
         self._pins = sorted(pin for pin in pins if pin.seq > self.seq)
         self._waiting = iter(self._pins)
         self.kind = b""
@@ -51,9 +68,9 @@ class Walk:
         prefix = chain_prefix(self.chain or b"")
         for seq, at, attempt, hashed, chain, *cells in rows:
             if seq != self.seq + 1 or chain != self.chain:
-                if not self._joins(seq, cells):
+                if not (self._goes_on(seq, chain) or self._joins(seq, chain, cells)):
                     return
-                prefix, self.head, self.chain = chain_prefix(chain), ZERO, chain
+                prefix = chain_prefix(chain)
             if _hash(prefix, self.head, seq, at, attempt, cells) != hashed or self.kind == STOPPED:
                 self._breaks(seq)
                 return
@@ -83,8 +100,27 @@ class Walk:
         self.signed_through = seq
         return pin
 
-    def _joins(self, seq: int, cells: Sequence[bytes]) -> bool:
-        """Whether a new chain begins here and names the end of the one before."""
+    @property
+    def running(self) -> str:
+        """What is to be said of chains without a `stopped`, empty if there is none."""
+        if not self._shared:
+            what = "the bridge is running, or it crashed"
+            return "" if self.kind == STOPPED else f"the newest chain (record {self.seq}) has no `stopped`: {what}"
+        kinds = [self.kind, *(stand.kind for stand in self._beside.values())]
+        number = sum(kind != STOPPED for kind in kinds)
+        return f"chains without a `stopped`: {number}; their bridges are running, or they crashed" if number else ""
+
+    def _goes_on(self, seq: int, chain: bytes) -> bool:
+        """Whether another chain that was begun before goes on here."""
+        if seq != self.seq + 1 or chain not in self._beside or self.chain is None:
+            return False
+        self._beside[self.chain] = _Stand(self.head, self.kind)
+        stand = self._beside.pop(chain)
+        self.chain, self.head, self.kind = chain, stand.head, stand.kind
+        return True
+
+    def _joins(self, seq: int, chain: bytes, cells: Sequence[bytes]) -> bool:
+        """Whether a new chain begins here and names the newest record before it."""
         if seq <= self.seq:
             self._found(f"record {seq} stands although `pruned` says that it is gone", seq, seq)
             return False
@@ -103,11 +139,21 @@ class Walk:
         if genesis.previous != expected:
             self._found(f"record {seq} begins a chain that does not follow record {seq - 1}", max(seq - 1, 1), seq)
             return False
-        if self.kind and self.kind != STOPPED:
+        if self._shared and self.chain is not None:
+            self._beside[self.chain] = _Stand(self.head, self.kind)
+        elif self.kind and self.kind != STOPPED:
             self.notes.append(f"the chain that ends with record {self.seq} has no `stopped`: a crash")
-        self.kind = b""
+        if genesis.instead_of:
+            self._closes(seq, genesis.instead_of.encode())
+        self.chain, self.head, self.kind = chain, ZERO, b""
         self.chains += 1
         return True
+
+    def _closes(self, seq: int, chain: bytes) -> None:
+        """The process went on in a new chain; nothing may follow in the old one."""
+        if chain in self._beside:
+            self._beside[chain] = _Stand(self._beside[chain].head, STOPPED)
+        self.notes.append(f"record {seq}: a bridge did not know whether a commit came to be, and began a new chain")
 
     def _breaks(self, seq: int) -> None:
         if self.kind == STOPPED:

@@ -146,7 +146,17 @@ async def claim_all(tx: Tx, ids: Sequence[int]) -> dict[int, Claimed]:
 def claimed_of(row: Row) -> Claimed:
     """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed)."""
     return Claimed(
-        row[0], row[1], row[2], row[3], Reason(row[4]), row[5], moment(row[6]), row[7], row[8], bool(row[9]), *row[10:12]
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        Reason(row[4]),
+        row[5],
+        moment(row[6]),
+        row[7],
+        row[8],
+        bool(row[9]),
+        *row[10:12],
     )
 
 

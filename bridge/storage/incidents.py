@@ -196,8 +196,7 @@ async def told_of(tx: Tx, claimed: Mapping[int, str]) -> dict[int, Told]:
 
 async def severities(tx: Tx, incident: str, label: str) -> list[str]:
     """The severities of the alerts firing in the incident."""
-    path = "$." + msgspec.json.encode(label).decode()
-    return [row[1] or row[0] or "" for row in await tx.all("incident_severities", path, path, incident)]
+    return [row[1] or row[0] or "" for row in await tx.all("incident_severities", label, label, incident)]
 
 
 async def page(tx: Tx, before: str, states: Sequence[str], limit: int) -> list[Incident]:

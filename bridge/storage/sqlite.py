@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 _GROUP = 256
 _CHECKPOINT_CHANGES = 5000
+_CHECKPOINT_CHANGES_IN_A_LULL = 1000
 _CHECKPOINT_BYTES = 16 * 2**20
 
 
@@ -252,11 +253,15 @@ class SqliteDatabase:
             self._loop.call_soon_threadsafe(_resolve, self._loop, outcomes)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Bound the write-ahead log, in changes and in bytes: one row may be ten megabytes long."""
+        """Bound the write-ahead log, in changes and in bytes: one row may be ten megabytes long.
+
+        In a lull a smaller one is done, which whoever comes next does not notice.
+        """
         size = self._size_of_log()
         self._log_size = min(self._log_size, size)
         grown = connection.total_changes - self._checkpointed, size - self._log_size
-        if grown[0] < _CHECKPOINT_CHANGES and grown[1] < _CHECKPOINT_BYTES:
+        changes = _CHECKPOINT_CHANGES_IN_A_LULL if self._queue.empty() else _CHECKPOINT_CHANGES
+        if grown[0] < changes and grown[1] < _CHECKPOINT_BYTES:
             return
         self._checkpointed = connection.total_changes
         self._empty_log(connection, "PASSIVE")

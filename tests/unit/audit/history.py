@@ -12,8 +12,10 @@ from bridge.audit.chain import Chain, Head, SealedRow, genesis
 from bridge.audit.checkpoint import Checkpoints, anchor_line, publish
 from bridge.audit.pins import Trust
 from bridge.domain.audit import Kind, Record
+from bridge.engine.audit_retention import oldest_segment, prune
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.migrate import migrate
+from bridge.storage.sqlite_transaction import SqliteTx, drive
 from bridge.storage.statements import statements
 
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -68,7 +70,7 @@ class History:
 
     def checkpoint(self) -> str:
         note = self._checkpoints.note([self._chain.head], self.now)
-        self._connection.execute(_SQL["checkpoint_add"], (0, note))
+        self._connection.execute(_SQL["checkpoint_add"], (_micros(self.now), note))
         self._checkpoints.committed(note)
         publish(self.path, note)
         self.anchors.append(f'{{"event": "audit checkpoint", "anchor": "{anchor_line(note)}"}}')
@@ -91,6 +93,16 @@ class History:
             "UPDATE deliveries SET state = ?, attempts = ? WHERE id = ?", (state, attempts, number)
         )
         return number or 0
+
+    def prune(self, cutoff: datetime) -> bool:
+        """What retention does in one transaction; whether there was anything to prune."""
+        tx = SqliteTx(self._connection, _SQL)
+        segment = drive(lambda tx: oldest_segment(tx, cutoff), tx)
+        if segment is None:
+            return False
+        assert drive(lambda tx: prune(tx, segment, self.now, self.keys, shared=False), tx)
+        self.record(*tx.records)
+        return True
 
     def live(self, rng: random.Random, events: int, *, every: int = 10) -> None:
         """Some business, with a checkpoint about every so many records."""

@@ -7,11 +7,11 @@ from bridge.storage.audit_log import DeliveryFact, StoredDelivery
 
 
 def _facts(*told: tuple[str, int], delivery: str = "5") -> list[DeliveryFact]:
-    return [DeliveryFact(delivery, seq, kind, attempt, 100) for seq, (kind, attempt) in enumerate(told, 10)]
+    return [DeliveryFact(delivery, seq, kind, attempt) for seq, (kind, attempt) in enumerate(told, 10)]
 
 
-def _judge(state: str, attempts: int, *told: tuple[str, int], until: int = 0) -> str:
-    finding = compare([StoredDelivery(5, state, attempts, 50)], _facts(*told), until=until)
+def _judge(state: str, attempts: int, *told: tuple[str, int], pruned: int = 0) -> str:
+    finding = compare([StoredDelivery(5, state, attempts)], _facts(*told), pruned=pruned)
     return finding.what if finding else ""
 
 
@@ -57,7 +57,7 @@ def test_an_end_of_a_delivery_that_is_not_there_is_found(name: str) -> None:
     facts = sorted(
         [*_facts(("sent", 1)), *_facts(("sent", 1), delivery=name)], key=lambda fact: _as_sqlite_sorts(fact.delivery)
     )
-    finding = compare([StoredDelivery(5, "sent", 1, 50)], facts, until=0)
+    finding = compare([StoredDelivery(5, "sent", 1)], facts, pruned=5)
     assert finding is not None
     assert f"delivery {name}, which is not there" in finding.what
 
@@ -67,7 +67,36 @@ def _as_sqlite_sorts(text: str) -> tuple[int, str]:
     return min(int(digits or 0), (1 << 63) - 1), text
 
 
-def test_what_was_made_before_the_pruning_may_be_incomplete() -> None:
-    assert _judge("sent", 3, ("sent", 3), until=51) == ""
-    assert compare([], _facts(("sent", 1)), until=101) is None
-    assert compare([], _facts(("sent", 1)), until=100) is not None
+@pytest.mark.parametrize(
+    ("state", "attempts", "told"),
+    [
+        ("sent", 3, [("sent", 3)]),
+        ("sent", 3, []),
+        ("pending", 2, [("retry", 2)]),
+        ("dead", 2, [("dead", 2)]),
+        ("dead", 2, [("retry", 2), ("dead", 0)]),
+        ("sent", 2, [("replayed", 0), ("sent", 2)]),
+    ],
+)
+def test_of_a_delivery_older_than_the_pruning_the_first_records_may_be_gone(
+    state: str, attempts: int, told: list[tuple[str, int]]
+) -> None:
+    assert _judge(state, attempts, *told, pruned=5) == ""
+    assert _judge(state, attempts, *told, pruned=4) != ""
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "told"),
+    [
+        ("dead", 3, [("sent", 3)]),
+        ("sent", 3, [("sent", 2)]),
+        ("sent", 3, [("retry", 1), ("sent", 3)]),
+        ("sent", 1, [("retry", 1), ("sent", 2)]),
+        ("pending", 3, [("sent", 3)]),
+        ("sent", 1, [("dead", 1), ("replayed", 0)]),
+    ],
+)
+def test_the_records_that_are_left_of_it_must_still_agree(
+    state: str, attempts: int, told: list[tuple[str, int]]
+) -> None:
+    assert _judge(state, attempts, *told, pruned=5) != ""

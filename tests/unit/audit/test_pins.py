@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bridge.audit.chain import Head
-from bridge.audit.checkpoint import Checkpoints
+from bridge.audit.checkpoint import Checkpoints, digest
 from bridge.audit.pins import Pins, Trust
+from bridge.audit.pruning import ChainEnd, PrunedHeader
 from bridge.secrets.instance import InstanceKeys
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,10 +23,15 @@ def _notes(count: int, mark: bytes = b"a") -> list[str]:
     return notes
 
 
-def _judged(*notes: str, pruned: bool = False) -> Pins:
+def _judged(*notes: str, header: PrunedHeader | None = None) -> Pins:
     pins = Pins(Trust(KEYS.verifiers))
-    pins.add_stored([(0, 0, note) for note in notes], pruned=pruned, advance=lambda _done: None)
+    pins.add_stored([(0, 0, note) for note in notes], header, advance=lambda _done: None)
     return pins
+
+
+def _pruned(notes: list[str], number: int) -> PrunedHeader:
+    end = ChainEnd("c1", number, "61" * 32)
+    return PrunedHeader(1, number, 0, 0, (end,), number, digest(notes[number - 1]))
 
 
 def test_checkpoints_in_order_pin_their_heads() -> None:
@@ -48,8 +54,13 @@ def test_checkpoints_taken_out_exchanged_or_doubled_are_found(order: tuple[int, 
     assert "does not follow" in _judged(*(notes[place] for place in order)).findings[0].what
 
 
-def test_after_pruning_the_oldest_checkpoints_may_be_gone() -> None:
-    assert _judged(*_notes(3)[1:], pruned=True).findings == []
+def test_after_pruning_the_oldest_checkpoints_are_gone_and_no_other() -> None:
+    notes = _notes(4)
+    assert _judged(*notes[2:], header=_pruned(notes, 2)).findings == []
+    assert "comes checkpoint 4" in _judged(*notes[3:], header=_pruned(notes, 2)).findings[0].what
+    assert "comes checkpoint 2" in _judged(*notes[1:], header=_pruned(notes, 2)).findings[0].what
+    forked = _notes(4, b"b")
+    assert "does not follow" in _judged(*forked[2:], header=_pruned(notes, 2)).findings[0].what
 
 
 def test_a_head_file_newer_than_every_stored_checkpoint_tells_of_a_cut() -> None:

@@ -28,6 +28,7 @@ class Victim:
     def __init__(self, folder: Path, history: History) -> None:
         self.original = history.path
         self.trust: Trust = history.trust
+        self.keys = history.keys
         self.anchor = folder / "bridge.log"
         self.anchor.write_text("\n".join(["a line of its own", *history.anchors, ""]))
         self.signed = history.last_checkpoint
@@ -63,8 +64,8 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Victim:
     return Victim(folder, history)
 
 
-def edit(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last + 1)
+def edit(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last + 1)
     if rng.random() < 0.3:
         column = rng.choice(["at", "attempt"])
         connection.execute(
@@ -79,30 +80,30 @@ def edit(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple
     return seq, seq
 
 
-def edit_and_rehash_one(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last)
+def edit_and_rehash_one(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last)
     connection.execute("UPDATE audit SET reason = 'forged' WHERE seq = ?", (seq,))
     [row] = rehash(connection, all_rows(connection, seq)[:1])
     connection.execute("UPDATE audit SET hash = ? WHERE seq = ?", (row[-1], seq))
     return seq, seq
 
 
-def delete(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    first = rng.randrange(1, last + 1)
-    end = min(last, first + rng.choice([0, 0, 1, 5]))
-    connection.execute("DELETE FROM audit WHERE seq BETWEEN ? AND ?", (first, end))
-    return first, end
+def delete(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    begin = rng.randrange(first, last + 1)
+    end = min(last, begin + rng.choice([0, 0, 1, 5]))
+    connection.execute("DELETE FROM audit WHERE seq BETWEEN ? AND ?", (begin, end))
+    return begin, end
 
 
-def delete_and_renumber(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last)
+def delete_and_renumber(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last)
     rows = [(row[0] - 1, *row[1:]) for row in all_rows(connection, seq + 1)]
     replace_rows(connection, seq, rows)
     return seq, seq
 
 
-def swap(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    one, other = sorted(rng.sample(range(1, last + 1), 2))
+def swap(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    one, other = sorted(rng.sample(range(first, last + 1), 2))
     rows = {row[0]: row for row in all_rows(connection)}
     whole = rng.random() < 0.5  # with the hash, or the content alone
     for here, there in ((one, other), (other, one)):
@@ -113,8 +114,8 @@ def swap(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple
     return one, other
 
 
-def insert(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last + 2)
+def insert(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last + 2)
     rows = all_rows(connection, seq)
     model = rng.choice(all_rows(connection))
     shifted = [(row[0] + 1, *row[1:]) for row in rows]
@@ -122,13 +123,13 @@ def insert(connection: sqlite3.Connection, rng: random.Random, last: int) -> tup
     return seq, seq
 
 
-def rechain(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last + 1)
+def rechain(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last + 1)
     rows = all_rows(connection, seq)
     match rng.randrange(3):
         case 0:
-            first = rows[0]
-            rows[0] = (*first[:4], first[4] + "forged", *first[5:])
+            row = rows[0]
+            rows[0] = (*row[:4], row[4] + "forged", *row[5:])
         case 1 if len(rows) > 1:
             rows = [(row[0] - 1, *row[1:]) for row in rows[1:]]
         case _:
@@ -137,8 +138,8 @@ def rechain(connection: sqlite3.Connection, rng: random.Random, last: int) -> tu
     return seq, last + 1
 
 
-def cut_tail(connection: sqlite3.Connection, rng: random.Random, last: int) -> tuple[int, int]:
-    seq = rng.randrange(1, last + 1)
+def cut_tail(connection: sqlite3.Connection, rng: random.Random, first: int, last: int) -> tuple[int, int]:
+    seq = rng.randrange(first, last + 1)
     connection.execute("DELETE FROM audit WHERE seq >= ?", (seq,))
     for number, note in connection.execute("SELECT id, note FROM audit_checkpoints ORDER BY id").fetchall():
         if int(note.split("head ")[1].split()[1]) >= seq:
@@ -147,7 +148,8 @@ def cut_tail(connection: sqlite3.Connection, rng: random.Random, last: int) -> t
     return seq, last
 
 
-Attack = Callable[[sqlite3.Connection, random.Random, int], tuple[int, int]]
+Attack = Callable[[sqlite3.Connection, random.Random, int, int], tuple[int, int]]
+"""Changes something among the records from a first to a last one; gives where."""
 ATTACKS: list[Attack] = [edit, edit_and_rehash_one, delete, delete_and_renumber, swap, insert, rechain, cut_tail]
 
 
@@ -163,7 +165,7 @@ def test_every_random_change_is_found_where_it_is(victim: Victim, attack: Attack
     for seed in range(ROUNDS):
         with closing(victim.fresh()) as connection:
             before = all_rows(connection)
-            first, last = attack(connection, random.Random(f"{attack.__name__} {seed}"), len(before))
+            first, last = attack(connection, random.Random(f"{attack.__name__} {seed}"), 1, len(before))
             if all_rows(connection) == before:
                 continue
         findings = victim.findings()
@@ -191,7 +193,7 @@ def test_a_rewritten_history_is_found_between_the_checkpoints_around_it(victim: 
 def test_a_tail_cut_together_with_the_head_file_is_found_by_the_anchor(victim: Victim) -> None:
     for seq in range(2, victim.signed + 1, 3):
         with closing(victim.fresh()) as connection:
-            cut_tail(connection, _Always(seq), victim.signed)
+            cut_tail(connection, _Always(seq), 1, victim.signed)
         head_file(victim.copy).unlink()
         [finding] = victim.findings(anchored=True)
         assert (finding.first, finding.last) == (seq, victim.signed)

@@ -11,7 +11,6 @@ import pytest
 from bridge.audit.chain import Chain, Head, genesis
 from bridge.audit.checkpoint import head_file
 from bridge.audit.pins import Trust
-from bridge.audit.pruning import PrunedHeader, pruned
 from bridge.audit.verify import verify
 from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageError
@@ -152,45 +151,6 @@ def test_keys_from_before_the_keyring_count_until_the_keyring_signs(tmp_path: Pa
     history.close()
     report = verify(history.path, Trust(new.verifiers, old.verifiers))
     assert next(finding.what.partition(":")[0] for finding in report.findings) == "checkpoint 3"
-
-
-def _prune(history: History, last: int, *, forged: bytes | None = None) -> None:
-    [[chain, at, hashed]] = history.execute("SELECT chain, at, hash FROM audit WHERE seq = ?", last)
-    header = PrunedHeader(1, last, str(chain), "00" * 32, (forged or bytes(hashed)).hex(), int(str(at)))  # type: ignore[call-overload]
-    history.record(pruned(history.now, header))
-    history.execute("DELETE FROM audit WHERE seq <= ?", last)
-
-
-@pytest.mark.parametrize("last", [1, 7, 20, 33])
-def test_a_pruned_log_still_verifies(history: History, last: int) -> None:
-    for seed in range(2):
-        history.start()
-        history.live(random.Random(seed), 20)
-        history.stop()
-    history.start()
-    _prune(history, last)
-    history.live(random.Random(3), 20)
-    history.stop()
-    report = verify(history.path, history.trust)
-    assert report.findings == ()
-    assert report.records == report.last_seq - last
-
-
-def test_after_pruning_more_cannot_be_taken_away_unnoticed(history: History) -> None:
-    history.start()
-    history.live(random.Random(1), 20)
-    _prune(history, 8)
-    history.stop()
-    history.execute("DELETE FROM audit WHERE seq = 9")
-    assert verify(history.path, history.trust).findings[0].first == 9
-
-
-def test_a_header_with_another_hash_does_not_hold(history: History) -> None:
-    history.start()
-    history.live(random.Random(1), 20)
-    _prune(history, 8, forged=b"x" * 32)
-    history.stop()
-    assert verify(history.path, history.trust).findings[0].last == 9
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ UPDATE incident_alerts SET added_labels = json_patch(added_labels, ?), added_ann
 WHERE incident = ? AND alert = (SELECT id FROM alerts WHERE source = ? AND org = ? AND fingerprint = ?);
 
 -- name: incident_severities
-SELECT DISTINCT json_extract(a.labels, ?), json_extract(ia.added_labels, ?)
+SELECT DISTINCT (SELECT value FROM json_each(a.labels) WHERE key = ?), (SELECT value FROM json_each(ia.added_labels) WHERE key = ?)
 FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert WHERE ia.incident = ? AND ia.status = 'firing';
 
 -- name: incident_alerts_all
