@@ -21,6 +21,7 @@ from bridge.audit.verify import verify
 from bridge.domain.alert import Status
 from bridge.domain.message import Reason
 from bridge.secrets.instance import InstanceKeys
+from bridge.storage.deliveries import Wanted
 from bridge.storage.transaction import Tx
 from tests.unit.engine.story import ALERTS, FAILURES, NOISE, RECEIVER, Story, Try
 
@@ -200,7 +201,7 @@ async def rest(story: Story) -> list[str]:
 
     async def load(tx: Tx) -> tuple[list[tuple[int, str, str]], Counter[str]]:
         wanted = '["pending","leased","parked","sent","dead","superseded","cancelled","expired"]'
-        rows = await tx.all("deliveries_page", 2**62, wanted, "", "", "", "", 100_000)
+        rows = await tx.all("deliveries_page", 2**62, wanted, *Wanted().values(), 100_000)
         audit = await tx.all("audit_since", 0, "", "", "", "", 100_000)
         kinds = {"sent", "dead", "superseded", "cancelled", "expired"}
         story.excused = {
