@@ -15,6 +15,8 @@ import pytest
 
 from tests.programs import NEEDS, search_path
 
+pytest_plugins = ["tests.postgres"]  # the cluster that suites share
+
 LEAKS = ("was never retrieved", "was destroyed but it is pending", "Unclosed")
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -35,6 +35,7 @@ class BridgeProcess:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / "bridge.log"
+        self.program = ["-m", "bridge"]
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,11 +44,12 @@ class BridgeProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *, ready: bool = True) -> None:
-        with self.log.open("ab") as log:
+    def start(self, *, ready: bool = True, log: int | None = None) -> None:
+        """`log` is a descriptor that takes the log instead of the file."""
+        with self.log.open("ab") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bridge", "serve", "--config", str(self.folder / "routes")],
-                cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [sys.executable, *self.program, "serve", "--config", str(self.folder / "routes")],
+                cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=log or file, stderr=log or file,
             )  # fmt: skip
         if ready:
             self.wait_ready()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from bridge.config import checks
 from bridge.config.escalations import SeveritySettings
@@ -26,7 +26,7 @@ from bridge.config.registries import ChannelCatalogue, HookCatalogue
 from bridge.config.routes import RouteReader
 from bridge.config.sections import Sections
 from bridge.config.senders import AccessSettings
-from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings
+from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import Section
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, without_nulls
@@ -37,6 +37,7 @@ from bridge.routing.route import HookCall, Route
 S = TypeVar("S", bound=Section)
 
 _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
+_IN_FLIGHT: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, le=100_000)])
 
 
 class Assembled(Struct, frozen=True):
@@ -133,6 +134,7 @@ class _Assembly:
             http=self._settings("http", HttpSettings),
             exec=self._settings("exec", ExecSettings),
             log=self._settings("log", LogSettings),
+            watch=self._settings("watch", WatchSettings),
             hooks=pre_routing,
             plugins=self.plugins,
             inhibit_rules=self._inhibit_rules(),
@@ -140,7 +142,7 @@ class _Assembly:
             fallback=self._fallback(names),
         )
         self._judge_whole(config)
-        return replace(config, **self._durations()) if route is not None else None
+        return replace(config, **self._durations(), **self._numbers()) if route is not None else None
 
     def _judge_whole(self, config: Config) -> None:
         findings, sections = self.findings, self.sections
@@ -216,6 +218,11 @@ class _Assembly:
                 if value is not None:
                     found[key] = value
         return found
+
+    def _numbers(self) -> dict[str, int]:
+        node = self.sections.values.get("max_in_flight")
+        value = None if node is None else validate_type(_IN_FLIGHT, node.text, node, "max_in_flight", self.findings)
+        return {} if value is None else {"max_in_flight": value}
 
 
 def _credential_fields(sections: Sections) -> dict[str, frozenset[str]]:

@@ -14,8 +14,10 @@ from bridge.config.sections import Sections
 from bridge.config.senders import AccessSettings, SourceSettings
 from bridge.config.server import SecretsSettings, ServerSettings
 from bridge.config.yaml_nodes import Mapping, Scalar, Sequence
+from bridge.domain.errors import StorageError
 from bridge.domain.escalation import Step
 from bridge.secrets.binding import Binding
+from bridge.storage.postgres_address import SCHEMES, parse_address
 
 
 def judge_exposure(
@@ -98,7 +100,7 @@ def judge_repeats(
 
 
 def judge_storage(sections: Sections, findings: Findings) -> None:
-    """Only SQLite, and nothing is removed, in this version; what a reference stands for is judged when it is opened."""
+    """An address of a kind that there is; what a reference stands for is judged when it is opened."""
     node = sections.settings.get("storage")
     if node is None:
         return
@@ -107,8 +109,15 @@ def judge_storage(sections: Sections, findings: Findings) -> None:
             node.key_mark("retention"), "storage.retention: kept at least so long; this version removes nothing"
         )
     url = node.get("url")
-    if isinstance(url, Scalar) and not re.match("sqlite:.|env:|file:|sealed:|credential:", url.text):
-        findings.error(url.mark, "storage.url: this version stores in SQLite alone; write it like sqlite:var/bridge.db")
+    if not isinstance(url, Scalar) or re.match("sqlite:.|env:|file:|sealed:|credential:", url.text):
+        return
+    if not url.text.startswith(SCHEMES):
+        findings.error(url.mark, "storage.url: write it like sqlite:var/bridge.db or postgresql://user@host/database")
+        return
+    try:
+        parse_address(url.text)
+    except StorageError as error:
+        findings.error(url.mark, f"storage.url: {error}")
 
 
 def _listen_mark(sections: Sections) -> Mark:

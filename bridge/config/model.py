@@ -13,7 +13,7 @@ from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
 from bridge.config.senders import AccessSettings, SourceSettings
-from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings
+from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 from bridge.domain.severity import Severities
@@ -45,7 +45,7 @@ class Config(Struct, frozen=True):
     """What the bridge runs on. `digest` is the SHA-256 (hex) over the texts it came from: equal digests, equal configurations.
 
     Without a `sources:` section there is one open source, `default`. `access` is None without an `access:` section.
-    `hooks` run before routing.
+    `hooks` run before routing. `max_in_flight` is for all channels together.
     """
 
     digest: str
@@ -64,11 +64,13 @@ class Config(Struct, frozen=True):
     http: HttpSettings = HttpSettings()
     exec: ExecSettings = ExecSettings()
     log: LogSettings = LogSettings()
+    watch: WatchSettings = WatchSettings()
     hooks: tuple[HookCall, ...] = ()
     plugins: tuple[Path, ...] = ()
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: tuple[TimeInterval, ...] = ()
     fallback: str | None = None
+    max_in_flight: int = 1000
     reopen_within: timedelta = timedelta(hours=1)
     resolve_timeout: timedelta = timedelta(minutes=5)
     rehome_after: timedelta = timedelta(minutes=5)

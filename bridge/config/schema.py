@@ -79,10 +79,13 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
         "mute_time_intervals": intervals,
         "plugins": _optional(_NAMES),
         "fallback": _optional({"type": "string", "description": "the channel that hears of the bridge's own troubles"}),
+        "max_in_flight": _optional(
+            {"type": "integer", "minimum": 1, "maximum": 100_000, "description": "attempts under way over all channels"}
+        ),
         "reopen_within": _optional(_DURATION),
         "resolve_timeout": _optional(_DURATION),
         "rehome_after": _optional(_DURATION),
-        **dict.fromkeys(("people", "schedules", "drills", "watch"), later),
+        **dict.fromkeys(("people", "schedules", "drills"), later),
     }
 
 

@@ -13,7 +13,7 @@ from bridge.config.findings import Findings
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark, did_you_mean
 from bridge.config.senders import AccessSettings
-from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings
+from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.config.values import Section
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null
 
@@ -27,6 +27,7 @@ SETTINGS: MappingType[str, type[Section]] = {
     "http": HttpSettings,
     "exec": ExecSettings,
     "log": LogSettings,
+    "watch": WatchSettings,
 }
 """Sections that stand once; their keys may be spread over files."""
 
@@ -35,9 +36,9 @@ SHAPES: MappingType[str, Shape] = {
     **dict.fromkeys(("sources", "channels", "receivers", "escalations", "credentials"), "names"),
     **dict.fromkeys(("hooks", "inhibit_rules", "time_intervals", "mute_time_intervals", "plugins", "routes"), "list"),
     **dict.fromkeys(SETTINGS, "settings"),
-    **dict.fromkeys(("fallback", "reopen_within", "resolve_timeout", "rehome_after"), "value"),
+    **dict.fromkeys(("fallback", "max_in_flight", "reopen_within", "resolve_timeout", "rehome_after"), "value"),
     "route": "route",
-    **dict.fromkeys(("people", "schedules", "drills", "watch"), "later"),
+    **dict.fromkeys(("people", "schedules", "drills"), "later"),
 }
 """How each section is written; `later` are sections of versions to come."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bridge.channels.endpoints import WebAddress
 from bridge.config.values import BaseUrl, Listen, Section, Size
 from bridge.domain.options import Duration
 from bridge.domain.secret import PlainAllowed, Secret
@@ -32,6 +33,9 @@ class ServerSettings(Section):
     max_body: Size = Field(default=10 * 2**20, ge=1024, le=2**30, description="largest request body")
     observe: Listen | None = Field(default=None, description="second listener with health and metrics alone")
     max_connections: int = Field(default=2000, ge=1, le=100_000)
+    body_memory: Size = Field(
+        default=256 * 2**20, ge=2**20, description="what all large requests in hand may need together; then 503"
+    )
     header_timeout: Duration = Field(
         default=timedelta(seconds=15), description="for an idle or slow connection's headers"
     )
@@ -70,6 +74,14 @@ class SecretsSettings(Section):
     )
     public_keys: Path | None = Field(default=None, description="written by keygen, committed; all that sealing needs")
     allow_plaintext: bool = False
+
+
+class WatchSettings(Section):
+    """The heartbeat that somebody outside listens for. A URL whose path is a token is a secret."""
+
+    heartbeat_url: WebAddress | None = Field(default=None, description="asked for while the bridge is well")
+    every: Duration = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1), description="between heartbeats")
+    timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(), le=timedelta(minutes=1))
 
 
 class LogSettings(Section):

@@ -52,7 +52,7 @@ class KeysFile(msgspec.Struct, frozen=True):
 class InstanceKeys:
     """Signing key (Ed25519) and key for MACs (32 bytes). Neither printed nor pickled."""
 
-    __slots__ = ("_mac", "_signing", "verifiers")
+    __slots__ = ("_halves", "_mac", "_signing", "verifiers")
 
     def __init__(self, signing: Sequence[bytes], mac: bytes) -> None:
         """Take raw keys, signing keys newest first.
@@ -64,6 +64,7 @@ class InstanceKeys:
             raise SecretError("the instance keys are incomplete or damaged")
         self._signing = tuple(signing)
         self._mac = mac
+        self._halves = _halves(self.idempotency_key)
         self.verifiers = tuple(
             VerifyKey(Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()) for key in signing
         )
@@ -125,10 +126,10 @@ class InstanceKeys:
 
     def idempotency(self, *parts: str) -> str:
         """A stable opaque key for these parts (22 letters): HMAC-SHA256 over their length-prefixed encoding, 128 bits."""
-        encoded = [part.encode() for part in parts]
-        message = b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-        digest = hmac.digest(self.idempotency_key, message, "sha256")[:16]
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        inner, outer = self._halves[0].copy(), self._halves[1].copy()
+        inner.update(b"".join([len(part).to_bytes(4, "big") + part for part in [part.encode() for part in parts]]))
+        outer.update(inner.digest())
+        return base64.urlsafe_b64encode(outer.digest()[:16]).rstrip(b"=").decode()
 
     def _derived(self, purpose: bytes) -> bytes:
         return hmac.digest(self._mac, purpose, hashlib.sha256)
@@ -138,3 +139,9 @@ class InstanceKeys:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("instance keys are not pickled")
+
+
+def _halves(key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
+    """HMAC-SHA256 (RFC 2104) of a key up to 64 bytes, begun: copies of both cost a third of `hmac.digest`."""
+    block = key.ljust(64, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))

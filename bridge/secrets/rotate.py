@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import SecretError
 from bridge.secrets.binding import Binding
 from bridge.secrets.files import write_atomically
@@ -48,6 +49,7 @@ def rotate(
             open_place(keyring, place, bindings_of(place, environment))
     renewed = keyring.with_new_key(version)
     renewed.save(keyring_path)
+    crashpoint("rekey.after_write")
     if public_keys is not None:
         PublicKeys.of(renewed).save(public_keys)
 
@@ -156,6 +158,7 @@ def _replace(file: SecretFile, change: Callable[[Place], str]) -> int:
         if file.path.read_bytes() != file.text.encode():
             raise SecretError(f"{file.path}: was changed meanwhile; run this again")
         write_atomically(file.path, splice(file.text, file.places, tokens).encode())
+        crashpoint("rekey.after_write")
     except OSError as error:
         raise SecretError(f"{file.path}: cannot be written: {error.strerror}") from error
     return changed

@@ -14,6 +14,7 @@ import yaml
 from msgspec import Struct
 
 from bridge.domain.errors import SecretError
+from bridge.domain.secret import Secret
 from bridge.secrets.files import MAX_SIZE
 from bridge.secrets.references import resolve
 
@@ -24,12 +25,17 @@ _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # gives every scalar as
 
 
 class LightSettings(Struct, frozen=True):
-    """What was found; `keyring` and `database` have the configuration's defaults."""
+    """What was found; `keyring` and `database` have the configuration's defaults.
+
+    `url` is a `storage.url` that names no file, as it is written or as its reference says: it may be sealed, and may hold
+    a password.
+    """
 
     keyring: Path = DEFAULT_KEYRING
     environment: str = DEFAULT_ENVIRONMENT
     public_keys: Path | None = None
     database: Path | None = DEFAULT_DATABASE
+    url: Secret | None = None
 
 
 def light_settings(files: Iterable[Path], environ: Mapping[str, str]) -> LightSettings:
@@ -49,11 +55,14 @@ def light_settings(files: Iterable[Path], environ: Mapping[str, str]) -> LightSe
                     found.setdefault(f"{section}.{key}", value)
     settings = {name: resolve(value, name, environ) for name, value in found.items()}
     public_keys = settings.get("secrets.public_keys")
+    url = settings.get("storage.url", "")
+    database = _database(url)
     return LightSettings(
         keyring=Path(settings.get("secrets.keyring", DEFAULT_KEYRING)),
         environment=settings.get("secrets.environment", DEFAULT_ENVIRONMENT),
         public_keys=Path(public_keys) if public_keys else None,
-        database=_database(settings.get("storage.url", "")),
+        database=database,
+        url=Secret(url) if database is None else None,
     )
 
 

@@ -236,7 +236,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         ("people: {}", "people is not in this version: it is read but has no effect"),
         ("schedules: []", "schedules is not in this version: it is read but has no effect"),
         ("drills: x", "drills is not in this version: it is read but has no effect"),
-        ("watch:", "watch is not in this version: it is read but has no effect"),
     ],
 )
 def test_sections_of_later_versions_are_a_warning(tmp_path: Path, line: str, message: str) -> None:

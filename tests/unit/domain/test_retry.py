@@ -48,7 +48,7 @@ def test_a_refusal_opens_the_breaker_at_once_and_a_success_closes_it() -> None:
     assert breaker.open
     assert not breaker.allows(START + timedelta(seconds=4))
     assert breaker.allows(START + timedelta(seconds=5))
-    assert not breaker.succeeded().open
+    assert not breaker.succeeded(START).open
 
 
 def test_ten_failures_open_the_breaker_only_after_thirty_seconds_without_success() -> None:

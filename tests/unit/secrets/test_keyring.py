@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import os
 import stat
@@ -162,6 +164,14 @@ def test_derived_keys_differ_by_purpose_and_by_their_parts() -> None:
     assert keys.link_key != keys.idempotency_key
     assert keys.idempotency("ab", "c") != keys.idempotency("a", "bc")
     assert InstanceKeys.generate().idempotency("a") != keys.idempotency("a")
+
+
+def test_an_idempotency_key_is_an_hmac_of_its_parts() -> None:
+    keys = InstanceKeys.generate()
+    message = b"\x00\x00\x00\x03key\x00\x00\x00\x02\xc3\xbc"
+    expected = base64.urlsafe_b64encode(hmac.digest(keys.idempotency_key, message, "sha256")[:16]).decode().rstrip("=")
+    assert keys.idempotency("key", "ü") == expected
+    assert keys.idempotency("key", "ü") == expected, "each key begins anew"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"signing": [], "hmac": ""}', '{"signing": ["AAAA"], "hmac": "AAAA"}'])
