@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+from bridge.audit.pins import Trust
+from bridge.audit.verify import verify
 from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.domain.alert import Alert, Status
 from bridge.domain.errors import ChannelError, Conflict, FailureReason, Permanent, Refused, Retryable
@@ -22,6 +24,7 @@ from bridge.domain.message import Reason
 from bridge.engine.generation import Generation
 from bridge.engine.refusals import Refusals
 from bridge.engine.sweeper import Sweeper
+from bridge.secrets.instance import InstanceKeys
 from tests.bridge_bench import Bench, Dial, engine, firing, resolved
 
 CONFIGURATION = """
@@ -169,6 +172,7 @@ class Story:
     chatless: bool = False
     chat_gone: bool = False
     copies: int = 0
+    url: str = ""
     wrongs: list[str] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)
     excused: set[tuple[str, str]] = field(default_factory=set)
@@ -178,7 +182,7 @@ class Story:
     async def begin(self) -> None:
         self._stack = AsyncExitStack()
         text = WITHOUT_CHAT if self.chat_gone else CONFIGURATION
-        self.bench: Bench = await self._stack.enter_async_context(engine(self.folder, text, self.clock))
+        self.bench: Bench = await self._stack.enter_async_context(engine(self.folder, text, self.clock, self.url))
         self.configure(text)
         self.sweeper = Sweeper(self.bench.transactions, Refusals(), _unsigned, self.bench.metrics, self.clock)
         await self.bench.sender.reloaded(self.clock.now())
@@ -193,6 +197,12 @@ class Story:
             name: replace(channel, channel=Witness(name, self)) for name, channel in generation.channels.items()
         }
         self.bench.transactions.swap(replace(generation, channels=channels))
+
+    def audited(self) -> list[str]:
+        """What is wrong with the audit log."""
+        keys = InstanceKeys.load_or_create(self.folder / "bridge.db.keys")
+        report = verify(self.folder / "bridge.db", Trust(keys.verifiers))
+        return [str(finding) for finding in report.findings]
 
     async def end(self) -> None:
         assert self.bench.trail is not None

@@ -16,11 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.audit.pins import Trust
-from bridge.audit.verify import verify
 from bridge.domain.alert import Status
 from bridge.domain.message import Reason
-from bridge.secrets.instance import InstanceKeys
 from bridge.storage.deliveries import Wanted
 from bridge.storage.transaction import Tx
 from tests.unit.engine.story import ALERTS, FAILURES, NOISE, RECEIVER, Story, Try
@@ -80,9 +77,8 @@ async def tell(story: Story, step: Step) -> None:
     await story.settle()
 
 
-async def play(steps: list[Step], folder: Path) -> list[str]:
+async def play(steps: list[Step], story: Story) -> list[str]:
     """Tell the story, let everything come to its end, and say what was wrong."""
-    story = Story(folder)
     await story.begin()
     for step in steps:
         await tell(story, step)
@@ -104,9 +100,7 @@ async def play(steps: list[Step], folder: Path) -> list[str]:
     if not story.troubled:
         wrongs += once(story)
     await story.end()
-    keys = InstanceKeys.load_or_create(story.folder / "bridge.db.keys")
-    report = verify(story.folder / "bridge.db", Trust(keys.verifiers))
-    return wrongs + [str(finding) for finding in report.findings]
+    return wrongs + await asyncio.to_thread(story.audited)
 
 
 def promises(story: Story) -> list[str]:
@@ -227,7 +221,7 @@ def judge(steps: list[Step]) -> list[str]:
     """What was wrong with the story. In memory where there is such a place: a sync takes as long as a story."""
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as place:
         (Path(place) / "bridge-0").mkdir()
-        return asyncio.run(play(steps, Path(place) / "bridge-0"))
+        return asyncio.run(play(steps, Story(Path(place) / "bridge-0")))
 
 
 def shortest(steps: list[Step]) -> list[Step]:
