@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -70,6 +71,7 @@ class SelfWatch:
             ready=ready,
             lost=self._give_up,
             leads=parts.leads,
+            name=socket.gethostname() if database.shared else "",
         )
 
     async def begin(self, last: datetime | None) -> None:

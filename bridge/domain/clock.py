@@ -9,6 +9,7 @@ from typing import Protocol
 
 _TOLERANCE = timedelta(seconds=2)
 _STALE = 60.0
+_NOTHING, _SECOND = timedelta(), timedelta(seconds=1)
 
 
 class Clock(Protocol):
@@ -49,6 +50,9 @@ class SteadyClock:
         self._adopted_at: float | None = None
 
     def now(self) -> datetime:
+        shown = self._clock.now()
+        if _NOTHING <= shown - self._agreed[0] < _SECOND:  # compared a moment ago: no jump fits in between
+            return shown
         shown, steady, seconds = self._look()
         if abs(shown - steady) > _TOLERANCE:
             return steady

@@ -26,12 +26,12 @@ from bridge.engine.views import ChannelReplay, LeftOutLetter, ReplayPage
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents, letters
 from bridge.storage.deliveries import Live, Wanted
-from bridge.storage.letters import Letter
+from bridge.storage.letters import About, Letter, pair_of
 from bridge.storage.transaction import Tx
 
 _UNIT = 100
 _WAITING_AT_ONCE = 200
-_LOOK_AGAIN = 0.25
+_LOOK_AGAIN = 0.1
 _REFUSALS = {
     LeftOut.ACKNOWLEDGED: "its incident is acknowledged",
     LeftOut.SEND_ON: "its incident is over, and the channel does not take ends",
@@ -119,11 +119,11 @@ async def retry(work: Work, delivery: int, by: str) -> None:
         raise NotFound(f"no delivery {delivery}")
     if letter.state not in {DeliveryState.DEAD, DeliveryState.PARKED}:
         raise Conflict(f"delivery {delivery} is {letter.state}; only dead and parked ones are tried again")
-    beside = await _beside(work.tx, letter)
-    fate = await _fate(work.tx, work.generation, (letter,), beside, work.is_in_flight, everything=True)
+    about = await letters.about(work.tx, [delivery])
+    fate = _fate(work.generation, (letter,), about, work.is_in_flight, everything=True)
     for _letter, why in fate.left_out:
         raise Conflict(f"delivery {delivery} is not sent again: {_REFUSALS[why]}")
-    await _carry_out(work, fate, by, front=True)
+    await _carry_out(work, [fate], by, front=True)
 
 
 class Tally:
@@ -182,61 +182,48 @@ async def _fates(
 ) -> list[Fate]:
     """What becomes of the letters of a page. A pair is judged whole, where its first letter stands."""
     state = DeliveryState.PARKED if ask.parked else DeliveryState.DEAD
+    about = await letters.about(tx, [letter.id for letter in page])
     found = []
     for letter in page:
-        beside = await _beside(tx, letter)
+        beside = about.beside.get(pair_of(letter), ())
         group = tuple(one for one in beside if one.state is state and one.id <= at.upto and one.is_one(ask.wanted))
         if group and group[0].id == letter.id:
-            found.append(await _fate(tx, generation, group, beside, busy, everything=ask.everything))
+            found.append(_fate(generation, group, about, busy, everything=ask.everything))
     return found
 
 
 async def _revive(work: Work, *, ask: Ask, page: list[Letter], at: Cursor, by: str) -> list[Fate]:
     found = await _fates(work.tx, generation=work.generation, ask=ask, page=page, at=at, busy=work.is_in_flight)
-    for fate in found:
-        await _carry_out(work, fate, by)
+    await _carry_out(work, found, by)
     return found
 
 
-async def _beside(tx: Tx, letter: Letter) -> list[Letter]:
-    """What is dead or waits for the letter's incident and channel, itself among it, as it stands now."""
-    if letter.incident:
-        return await letters.of_pair(tx, letter.incident, letter.channel)
-    present = await letters.get(tx, letter.id)
-    return [] if present is None else [present]
-
-
-async def _fate(
-    tx: Tx,
-    generation: Generation,
-    group: tuple[Letter, ...],
-    beside: list[Letter],
-    busy: Callable[[int], bool],
-    *,
-    everything: bool,
+def _fate(
+    generation: Generation, group: tuple[Letter, ...], about: About, busy: Callable[[int], bool], *, everything: bool
 ) -> Fate:
     letter = group[0]
     configured = generation.channels.get(letter.channel)
     usable = configured is not None and configured.channel is not None
     if not letter.incident:
         return judge_notice(letter, everything=everything, usable=usable)
+    key = pair_of(letter)
     asked_for = {one.id for one in group}
     waiting = [
         _under_way(one) if busy(one.id) else one
-        for one in beside
+        for one in about.beside[key]
         if one.state is not DeliveryState.DEAD and one.id not in asked_for
     ]
-    told_id, told_at = await letters.told(tx, letter.incident, letter.channel)
+    told_id, told_at = about.told.get(key, (0, None))
     wants_end = configured is None or (
         configured.options.send_resolved and Reason.RESOLVED in configured.options.send_on
     )
     pair = Pair(
-        incident=await incidents.get(tx, letter.incident),
+        incident=about.incidents.get(letter.incident),
         letters=group,
         waiting=tuple(waiting),
         told_id=told_id,
-        told_at=told_at if told_id else None,
-        knows_firing=letter.channel in await incidents.channels_told_of_firing(tx, letter.incident),
+        told_at=told_at,
+        knows_firing=key in about.firing,
         wants_end=wants_end,
         usable=usable,
     )
@@ -248,21 +235,32 @@ def _under_way(letter: Letter) -> Letter:
     return replace(letter, state=DeliveryState.LEASED)
 
 
-async def _carry_out(work: Work, fate: Fate, by: str, *, front: bool = False) -> None:
-    teller = fate.revived or fate.heir
-    for letter in fate.superseded:
-        if await letters.supersede(work.tx, letter.id, work.now):
+async def _carry_out(work: Work, fates: list[Fate], by: str, *, front: bool = False) -> None:
+    """End and revive, in as few statements as there are kinds of change."""
+    tellers = {letter.id: fate.revived or fate.heir for fate in fates for letter in fate.superseded}
+    ended = await letters.supersede(work.tx, list(tellers), work.now) if tellers else set()
+    reasons = {fate.revived.id: fate.reason for fate in fates if fate.revived is not None}
+    revived = await letters.revive(work.tx, reasons, work.now) if reasons else set()
+    for fate in fates:
+        for letter in fate.superseded:
+            if letter.id in ended:
+                teller = tellers[letter.id]
+                _record(work, Kind.REPLAYED, letter, by, letter.end_reason)
+                detail = f"told by delivery {teller.id}" if teller else "told already"
+                _record(work, Kind.SUPERSEDED, letter, "bridge", "newer_state", detail)
+        await _hand_on(work, fate)
+        if fate.revived is not None and fate.revived.id in revived:
+            letter = fate.revived
             _record(work, Kind.REPLAYED, letter, by, letter.end_reason)
-            detail = f"told by delivery {teller.id}" if teller else "told already"
-            _record(work, Kind.SUPERSEDED, letter, "bridge", "newer_state", detail)
-    if fate.heir is not None and fate.heir.state is DeliveryState.PENDING and fate.reason is not fate.heir.reason:
-        created_at = fate.heir.created_at
-        await deliveries.inherit(work.tx, fate.heir.id, fate.reason, created_at, created_at)
-    if fate.revived is not None and await letters.revive(work.tx, fate.revived.id, fate.reason, work.now):
-        letter = fate.revived
-        _record(work, Kind.REPLAYED, letter, by, letter.end_reason)
-        live = Live(letter.id, letter.incident, letter.channel, work.now, replayed=not front)
-        work.effects.live.append(live)
+            live = Live(letter.id, letter.incident, letter.channel, work.now, replayed=not front)
+            work.effects.live.append(live)
+
+
+async def _hand_on(work: Work, fate: Fate) -> None:
+    """What waits anyway takes over the reason of what it tells in place of others, and nothing else of them."""
+    heir = fate.heir
+    if heir is not None and heir.state is DeliveryState.PENDING and fate.reason is not heir.reason:
+        await deliveries.inherit(work.tx, heir.id, fate.reason, heir.created_at, heir.created_at)
 
 
 def _record(work: Work, kind: Kind, letter: Letter, actor: str, reason: str, detail: str = "") -> None:

@@ -52,8 +52,9 @@ _TITLES = {
 
 
 class Watcher:
-    """`step` is one round. `leads`: whether this bridge speaks for all that share the database. `lost` is called when
-    nothing can be kept any more and only a new process can help.
+    """`step` is one round. `lost` is called when nothing can be kept any more and only a new process can help.
+
+    Of several on one database the one that `leads` speaks of what all see; of itself each speaks by its `name`.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Watcher:
         ready: Callable[[], Awaitable[bool]],
         lost: Callable[[], None],
         leads: Callable[[], bool] = lambda: True,
+        name: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._look = look
@@ -77,6 +79,7 @@ class Watcher:
         self._ready = ready
         self._lost = lost
         self._leads = leads
+        self._name = name
         self._monotonic = monotonic
         self._standing: tuple[Standing, ...] = ()
         self._untold: list[tuple[News, Word]] = []
@@ -145,6 +148,8 @@ class Watcher:
         if finding.concern in QUIET or (finding.concern in OF_THE_WHOLE and not self._leads()):
             return
         text = title(finding)
+        if self._name and finding.concern not in OF_THE_WHOLE:
+            text = f"{self._name}: {text}"
         if not news.over:
             text = f"{text}: {finding.detail}, since {_hour(standing.since)}"
         elif self._unsaid(standing):

@@ -21,6 +21,7 @@ from bridge.http.request_id import next_request_id
 from bridge.observe.logs import REQUEST_ID, get_logger
 
 _log = get_logger("http")
+_PIPELINED = 16
 _NO_ROOM = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 Answer = web.StreamResponse | Ready
@@ -45,6 +46,9 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
             access_log=None,  # type: ignore[arg-type]  # documented as the way to have none
         )
+        # aiohttp's parser holds back at 32 requests in hand, one fewer after a body that came in pieces, and the
+        # connection stops reading at 32: so it might never, and keep all that comes. Stopping earlier is safe.
+        self._max_msg_queue_size, self._msg_queue_resume_size = _PIPELINED, _PIPELINED // 2
         self.server = server
         self.writing_since: float | None = None
         self.closing_since: float | None = None
@@ -83,7 +87,7 @@ class Connection(web.RequestHandler):
         super().pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Aiohttp resumes after every body that is read, which costs a turn of the parser; here only what was paused."""
+        """After every body that is read aiohttp resumes, which costs a turn of the parser; here only what was paused."""
         if self.reading_paused:
             self.reading_paused = False
             super().resume_reading(resume_parser)

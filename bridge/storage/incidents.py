@@ -178,6 +178,12 @@ class Told(Struct, frozen=True):
     receipt: dict[str, str]
 
 
+async def of_deliveries(tx: Tx, ids: Sequence[int]) -> dict[str, Incident]:
+    """The incidents that these deliveries are about, by id; without those that are gone."""
+    rows = await tx.all("incidents_of_deliveries", msgspec.json.encode(ids).decode())
+    return {row[0]: _incident(row) for row in rows}
+
+
 async def told_of(tx: Tx, claimed: Mapping[int, str]) -> dict[int, Told]:
     """For deliveries (id: incident) what they are about; without those whose incident is gone."""
     ids = msgspec.json.encode(list(claimed)).decode()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.message import Reason
 from bridge.domain.moment import micros, moment
+from bridge.storage import incidents
 from bridge.storage.deliveries import Wanted
+from bridge.storage.incidents import Incident
 from bridge.storage.transaction import Row, Tx
 
 
@@ -35,6 +39,23 @@ class Letter(Struct, frozen=True):
         )
 
 
+Pair = tuple[str, str]
+"""An incident and a channel."""
+
+
+class About(Struct, frozen=True):
+    """What is known beside letters.
+
+    `beside`: what is dead or waits for the same incident and channel, oldest first, the letters among it. `told`: the highest
+    id, and the latest hour of planning, of what was sent. `firing`: the pairs that were told of a firing and not of its end.
+    """
+
+    beside: Mapping[Pair, Sequence[Letter]]
+    told: Mapping[Pair, tuple[int, datetime]]
+    firing: set[Pair]
+    incidents: Mapping[str, Incident]
+
+
 def _letter(row: Row) -> Letter:
     return Letter(row[0], row[1], row[2], Reason(row[3]), DeliveryState(row[4]), row[5], moment(row[6]))
 
@@ -54,15 +75,21 @@ async def parked(tx: Tx, wanted: Wanted, after: int, upto: int, limit: int) -> l
     return [_letter(row) for row in await tx.all("letters_parked", after, upto, *wanted.values(), limit)]
 
 
-async def of_pair(tx: Tx, incident: str, channel: str) -> list[Letter]:
-    """What is dead or waits for (incident, channel), oldest first."""
-    return [_letter(row) for row in await tx.all("letters_of_pair", incident, channel)]
+async def about(tx: Tx, ids: Sequence[int]) -> About:
+    """What is known beside these deliveries, by their incidents and channels."""
+    wanted = _json(ids)
+    beside: dict[Pair, list[Letter]] = {}
+    for row in await tx.all("letters_beside", wanted, wanted):
+        letter = _letter(row)
+        beside.setdefault(pair_of(letter), []).append(letter)
+    told = {(row[0], row[1]): (row[2], moment(row[3])) for row in await tx.all("pairs_told", wanted)}
+    firing = {(row[0], row[1]) for row in await tx.all("pairs_firing", wanted)}
+    return About(beside, told, firing, await incidents.of_deliveries(tx, ids))
 
 
-async def told(tx: Tx, incident: str, channel: str) -> tuple[int, datetime]:
-    """The highest id, and the latest hour of planning, of what was sent for (incident, channel); 0 if nothing was."""
-    row = await tx.one("pair_told", incident, channel)
-    return (row[0], moment(row[1])) if row else (0, moment(0))
+def pair_of(letter: Letter) -> Pair:
+    """The incident and channel that a letter belongs to; a notice is alone with its id."""
+    return (letter.incident or str(letter.id), letter.channel)
 
 
 async def newest(tx: Tx) -> int:
@@ -77,11 +104,16 @@ async def waiting(tx: Tx, channel: str) -> int:
     return int(row[0]) if row else 0
 
 
-async def revive(tx: Tx, delivery: int, reason: Reason, now: datetime) -> bool:
-    """A dead or parked delivery gets a new life, its time counted anew."""
-    return await tx.run("letter_revive", reason.value, micros(now), micros(now), delivery) > 0
+async def revive(tx: Tx, reasons: Mapping[int, Reason], now: datetime) -> set[int]:
+    """Dead and parked deliveries get a new life each, for another reason perhaps, their time counted anew; those that did."""
+    wanted = _json([[delivery, reason.value] for delivery, reason in reasons.items()])
+    return {row[0] for row in await tx.all("letters_revive", micros(now), micros(now), wanted)}
 
 
-async def supersede(tx: Tx, delivery: int, now: datetime) -> bool:
-    """End a dead or parked delivery for good: what it had to say is told by another."""
-    return await tx.run("letter_supersede", "newer_state", micros(now), delivery) > 0
+async def supersede(tx: Tx, ids: Sequence[int], now: datetime) -> set[int]:
+    """End dead and parked deliveries for good: what they had to say is told by others; those that were ended."""
+    return {row[0] for row in await tx.all("letters_supersede", "newer_state", micros(now), _json(ids))}
+
+
+def _json(values: Sequence[int] | Sequence[list[int | str]]) -> str:
+    return msgspec.json.encode(values).decode()

@@ -6,17 +6,18 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.faults.receiver import Receiver
+from tests.faults.receiver import Receiver, receiving
 from tests.faults.serving import troubles, until, write_main
 from tests.running_bridge import BridgeProcess, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-BOUNDS = {"stage": 3.0, "queue": 2.0, "commit": 1.0, "checkpoint": 1.0, "lag": 1.0, "calm": 0.5, "idle": 1.0}
+BOUNDS = {"stage": 4.0, "queue": 2.0, "commit": 1.0, "checkpoint": 1.0, "lag": 1.0, "calm": 0.5, "idle": 1.0}
 
 MAIN = """
 server: {listen: "127.0.0.1:PORT"}
@@ -85,6 +86,18 @@ def listening() -> Iterator[Beats]:
         beats.server_close()
 
 
+def together(*stories: Callable[[Receiver, Beats], None]) -> None:
+    """Tell stories that mostly wait at the same time, each with a receiver and a heartbeat's hearer of its own."""
+
+    def tell(story: Callable[[Receiver, Beats], None]) -> None:
+        with receiving() as receiver, listening() as beats:
+            story(receiver, beats)
+
+    with ThreadPoolExecutor(len(stories)) as pool:
+        for told in [pool.submit(tell, story) for story in stories]:
+            told.result()
+
+
 class PlantedBridge(BridgeProcess):
     """Faults come with `plant` and go with `unplant`."""
 
@@ -111,7 +124,7 @@ def planted(
     folder: Path, receiver: Receiver, beats: Beats, text: str = MAIN, **bounds: float
 ) -> Iterator[PlantedBridge]:
     """A running bridge in which faults can be planted. Killed at the end, if it still runs."""
-    (folder / "routes").mkdir()
+    (folder / "routes").mkdir(parents=True)
     (folder / "faults").mkdir()
     bridge = PlantedBridge(folder, {**BOUNDS, **bounds})
     write_main(folder, text.replace("PORT", str(bridge.port)).replace("BEATS", beats.url), receiver.url)

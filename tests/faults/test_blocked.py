@@ -7,11 +7,12 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.planting import MAIN, Beats, PlantedBridge, listening, planted
+from tests.faults.planting import MAIN, Beats, PlantedBridge, listening, planted, together
 from tests.faults.receiver import Receiver
 from tests.faults.serving import ask, ended, metric, post, troubles, until, verified
 
@@ -87,10 +88,8 @@ def test_a_loop_that_is_blocked_again_and_again_is_a_trouble(tmp_path: Path, rec
         assert bridge.stop() == 0
 
 
-def test_a_plugin_that_blocks_the_loop_for_good_ends_the_process_and_nothing_is_lost(
-    tmp_path: Path, receiver: Receiver, beats: Beats
-) -> None:
-    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=2.0) as bridge:
+def blocks_the_loop_for_good(folder: Path, receiver: Receiver, beats: Beats) -> None:
+    with planted(folder, receiver, beats, with_plugin(folder, does_io=True), limit=2.0) as bridge:
         bridge.plant("sleeps", "600")
         assert post(bridge, "A", block="yes").status == 200
         assert ended(bridge) == 70
@@ -99,11 +98,9 @@ def test_a_plugin_that_blocks_the_loop_for_good_ends_the_process_and_nothing_is_
         recovers(bridge, receiver, "A")
 
 
-def test_a_plugin_that_holds_the_interpreter_is_ended_by_the_kernel_and_nothing_is_lost(
-    tmp_path: Path, receiver: Receiver, beats: Beats
-) -> None:
+def holds_the_interpreter(folder: Path, receiver: Receiver, beats: Beats) -> None:
     """A regular expression that takes for ever: no thread of the bridge runs meanwhile, the watchdog's neither."""
-    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=1.0) as bridge:
+    with planted(folder, receiver, beats, with_plugin(folder, does_io=True), limit=1.0) as bridge:
         bridge.plant("holds-the-interpreter")
         assert post(bridge, "A", block="yes").status == 200
         assert ended(bridge, 60) == -signal.SIGPROF
@@ -111,12 +108,10 @@ def test_a_plugin_that_holds_the_interpreter_is_ended_by_the_kernel_and_nothing_
         recovers(bridge, receiver, "A")
 
 
-def test_a_hook_that_blocks_the_writer_for_good_ends_the_process_and_the_sender_tries_again(
-    tmp_path: Path, receiver: Receiver, beats: Beats
-) -> None:
+def blocks_the_writer_for_good(folder: Path, receiver: Receiver, beats: Beats) -> None:
     """Hooks without I/O run where alerts are committed. The loop turns, says so, and gives up when it stays so."""
-    main = with_plugin(tmp_path, does_io=False).replace("server: {", "server: {accept_timeout: 2s, ")
-    with planted(tmp_path, receiver, beats, main, hung=4.0) as bridge:
+    main = with_plugin(folder, does_io=False).replace("server: {", "server: {accept_timeout: 2s, ")
+    with planted(folder, receiver, beats, main, hung=4.0) as bridge:
         assert post(bridge, "before").status == 200
         bridge.plant("sleeps", "600")
         assert post(bridge, "A", block="yes").status == 503
@@ -144,11 +139,9 @@ def test_a_process_that_was_stopped_and_continued_is_neither_ended_nor_troubled(
         assert bridge.stop() == 0
 
 
-def test_a_loop_that_stands_in_a_log_that_nobody_reads_ends_the_process_too(
-    tmp_path: Path, receiver: Receiver, beats: Beats
-) -> None:
+def stands_in_a_log_that_nobody_reads(folder: Path, receiver: Receiver, beats: Beats) -> None:
     """The write blocks with the log's lock held, so the watchdog's last words would wait for ever too."""
-    with planted(tmp_path, receiver, beats, with_plugin(tmp_path, does_io=True), limit=1.5) as bridge:
+    with planted(folder, receiver, beats, with_plugin(folder, does_io=True), limit=1.5) as bridge:
         assert bridge.stop() == 0
         reading, writing = os.pipe()
         try:
@@ -160,3 +153,15 @@ def test_a_loop_that_stands_in_a_log_that_nobody_reads_ends_the_process_too(
             os.close(reading)
             os.close(writing)
         recovers(bridge, receiver, "A")
+
+
+def test_what_blocks_for_good_ends_the_process_and_nothing_is_lost(tmp_path: Path) -> None:
+    stories = (
+        blocks_the_loop_for_good,
+        holds_the_interpreter,
+        blocks_the_writer_for_good,
+        stands_in_a_log_that_nobody_reads,
+    )
+    for story in stories:
+        (tmp_path / story.__name__).mkdir()
+    together(*(partial(story, tmp_path / story.__name__) for story in stories))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.planting import Beats, PlantedBridge, listening, planted
+from tests.faults.planting import Beats, listening, planted, together
 from tests.faults.receiver import Receiver
 from tests.faults.serving import ask, audit, ended, metric, post, troubles, until, verified
 
@@ -23,42 +24,40 @@ def words(receiver: Receiver, about: str) -> list[str]:
     return [summary for summary in receiver.summaries if about in summary]
 
 
-def comes_and_goes(
-    bridge: PlantedBridge, receiver: Receiver, beats: Beats, fault: str, trouble: str, title: str
-) -> None:
+def comes_and_goes(folder: Path, fault: str, trouble: str, title: str, receiver: Receiver, beats: Beats) -> None:
     """Plant the fault and take it away again; all that must follow from either follows, once."""
-    beats.more()
-    bridge.plant(fault)
-    assert post(bridge, f"during {fault}").status == 200
-    until(lambda: bridge.names(trouble), 30)
-    until(lambda: len(words(receiver, title)) == 1, 30)
-    assert beats.silent()
-    assert metric(bridge, f'alertbridge_troubles{{kind="{trouble.split(maxsplit=1)[0]}"}}') == 1
-    assert ask(bridge, "GET", "/-/ready").status == 200
-    bridge.unplant(fault)
-    until(lambda: not bridge.names(trouble), 30)
-    until(lambda: len(words(receiver, title)) == 2, 30)
-    beats.more()
-    until(lambda: {f"during {fault}"} <= receiver.names(), 30)
-    assert [word.startswith("over: ") for word in words(receiver, title)] == [False, True]
-
-
-@pytest.mark.parametrize(
-    ("fault", "trouble", "title"),
-    [
-        ("sender-hangs", "stage_stalled sender", "sender stands still"),
-        ("sweeper-dies", "stage_stalled sweeper", "sweeper stands still"),
-        ("backlog-hangs", "stage_stalled backlog", "backlog stands still"),
-        ("timekeeper-skips", "escalation_overdue step", "escalations do not move"),
-    ],
-)
-def test_a_part_that_stands_still_is_named_told_of_and_silences_the_heartbeat_until_it_moves(
-    tmp_path: Path, receiver: Receiver, beats: Beats, fault: str, trouble: str, title: str
-) -> None:
-    with planted(tmp_path, receiver, beats) as bridge:
-        comes_and_goes(bridge, receiver, beats, fault, trouble, title)
+    with planted(folder / fault, receiver, beats) as bridge:
+        beats.more()
+        bridge.plant(fault)
+        assert post(bridge, "meanwhile").status == 200
+        until(lambda: bridge.names(trouble), 40)
+        until(lambda: len(words(receiver, title)) == 1, 40)
+        assert beats.silent()
+        assert metric(bridge, f'alertbridge_troubles{{kind="{trouble.split(maxsplit=1)[0]}"}}') == 1
+        assert ask(bridge, "GET", "/-/ready").status == 200
+        bridge.unplant(fault)
+        until(lambda: not bridge.names(trouble), 40)
+        until(lambda: len(words(receiver, title)) == 2, 40)
+        beats.more()
+        until(lambda: receiver.names() == {"meanwhile"}, 40)
+        until(lambda: receiver.names("/pager") == {"meanwhile"}, 40)
+        assert [word.startswith("over: ") for word in words(receiver, title)] == [False, True]
         assert bridge.stop() == 0
         verified(bridge)
+
+
+def test_a_part_that_stands_still_is_named_told_of_and_silences_the_heartbeat_until_it_moves(tmp_path: Path) -> None:
+    together(
+        *(
+            partial(comes_and_goes, tmp_path, *words)
+            for words in (
+                ("sender-hangs", "stage_stalled sender", "sender stands still"),
+                ("sweeper-dies", "stage_stalled sweeper", "sweeper stands still"),
+                ("backlog-hangs", "stage_stalled backlog", "backlog stands still"),
+                ("timekeeper-skips", "escalation_overdue step", "escalations do not move"),
+            )
+        )
+    )
 
 
 def test_an_audit_that_nobody_signs_is_told_of_and_the_heart_goes_on(

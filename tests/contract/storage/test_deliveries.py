@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.domain.alert import Status
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.message import Reason
-from bridge.storage import deliveries, letters
+from bridge.storage import deliveries, incidents, letters
 from bridge.storage.database import Database
 from bridge.storage.deliveries import Claimed, Wanted
 from bridge.storage.transaction import Tx
-from tests.contract.storage.making import MINUTE, claimed, do, look, planned
+from tests.contract.storage.making import MINUTE, alert, claimed, do, look, opened, planned
 from tests.contract.storage.units import NOW
 
 ALL = [state.value for state in DeliveryState]
@@ -175,7 +176,44 @@ async def test_dead_letters_are_found_and_revived_once(database: Database) -> No
         lives[1].id
     ]
     assert [letter.id for letter in await look(database, letters.parked, Wanted(), 0, newest, 10)] == [lives[2].id]
-    assert await do(database, letters.revive, lives[0].id, Reason.OPENED, NOW)
-    assert not await do(database, letters.revive, lives[0].id, Reason.OPENED, NOW)
-    assert await look(database, letters.waiting, "") == 1
+    revived = {lives[0].id: Reason.RESOLVED, lives[1].id + 99: Reason.OPENED}
+    assert await do(database, letters.revive, revived, NOW + MINUTE) == {lives[0].id}
+    assert await do(database, letters.revive, revived, NOW) == set()
+    assert await look(database, letters.waiting, "") == await look(database, letters.waiting, "a") == 1
+    assert await look(database, letters.waiting, "b") == 0
     assert [live.replayed for live in await look(database, deliveries.live, 0, 10)] == [True, False]
+    again = await do(database, claimed, lives[0].id)
+    assert (again.reason, again.created_at, again.attempts, again.counted, again.replayed) == (
+        Reason.RESOLVED,
+        NOW + MINUTE,
+        1,
+        0,
+        1,
+    )
+    assert (await do(database, deliveries.claim_all, [lives[0].id]))[lives[0].id].replayed == 1
+    assert await do(database, letters.supersede, [live.id for live in lives], NOW) == {lives[1].id, lives[2].id}
+    stored = await look(database, deliveries.get, lives[1].id)
+    assert stored is not None
+    assert (stored.state, stored.end_reason, stored.last_error) == ("superseded", "newer_state", "gone")
+
+
+async def test_what_is_known_beside_dead_letters_is_found_by_incident_and_channel(database: Database) -> None:
+    lives = [await do(database, planned, channel) for channel in ("a", "a", "a", "b")]
+    notices = [await do(database, planned, "a", "") for _ in range(2)]
+    await do(database, opened, "i1", alert())
+    ending = {"attempts": 1, "counted": 1, "error": "gone"}
+    for live, state in (
+        (lives[0], DeliveryState.DEAD),
+        (lives[1], DeliveryState.SENT),
+        (notices[0], DeliveryState.DEAD),
+    ):
+        holder = await do(database, claimed, live.id)
+        await do(database, deliveries.end, holder, state, "why", NOW, **ending)
+    await do(database, incidents.tell, [("i1", "a", 1, 1, Status.FIRING)])
+
+    found = await look(database, letters.about, [lives[0].id, notices[0].id])
+    beside = {pair: [letter.id for letter in beside] for pair, beside in found.beside.items()}
+    assert beside == {("i1", "a"): [lives[0].id, lives[2].id], (str(notices[0].id), "a"): [notices[0].id]}
+    assert found.told == {("i1", "a"): (lives[1].id, NOW)}
+    assert found.firing == {("i1", "a")}
+    assert list(found.incidents) == ["i1"]

@@ -171,6 +171,8 @@ def once(story: Story) -> list[str]:
             if after.reason in {Reason.OPENED, Reason.CHANGED, Reason.RESOLVED} and _state(before) == _state(after):
                 if after.group in story.touched and after.reason is not Reason.RESOLVED:
                     continue
+                if channel == "chat" and story.chatless and after.reason is Reason.CHANGED:
+                    continue  # what ended and fired anew while the channel was gone is news to it
                 wrongs.append(f"{after.moment}: {channel} is told {after.reason} of {after.group} again")
     return wrongs
 

@@ -207,6 +207,14 @@ async def test_only_the_bridge_that_leads_speaks_of_what_all_see(tmp_path: Path)
         assert len(here.words()) == 1
 
 
+async def test_of_itself_a_bridge_speaks_by_its_name_and_not_of_what_all_see(tmp_path: Path) -> None:
+    async with home(tmp_path) as here:
+        here.watcher._name = "bridge-1"
+        await here.see(STALLED)
+        await here.see(Seen(timers={"step": 61.0}))
+        assert [word.split(":")[0] for word in here.words()] == ["bridge-1", "escalations do not move"]
+
+
 async def test_the_heart_beats_only_while_all_is_well_and_alerts_are_taken(tmp_path: Path) -> None:
     async with home(tmp_path) as here:
         await here.see(Seen())
