@@ -173,19 +173,27 @@ class Results:
         if isinstance(item, Attempted):
             if item.error is not None:
                 await record(work, item, item.error, self._rng)
-        elif await deliveries.park(work.tx, item.live.id, item.epoch, item.reason, work.now):
-            work.record(
-                Kind.PARKED, incident=item.live.incident, delivery=item.live.id, channel=item.live.channel,
-                reason=item.reason, detail=item.problem,
-            )  # fmt: skip
-            work.effects.live.append(Live(item.live.id, item.live.incident, item.live.channel, work.now, parked=True))
-            if item.announce:
-                await outbox.notice(work, _parked_text(item), about=item.live.channel)
+        else:
+            await _park(work, item)
 
 
-def _parked_text(item: Parked) -> str:
-    why = item.problem or "it is not in the configuration any more"
-    return f"channel {item.live.channel} cannot be used: {why}. Its deliveries are parked until it can."
+async def _park(work: Work, item: Parked) -> None:
+    live = item.live
+    if not await deliveries.park(work.tx, live.id, item.epoch, item.reason, work.now):
+        return
+    work.record(
+        Kind.PARKED, incident=live.incident, delivery=live.id, channel=live.channel, reason=item.reason,
+        detail=item.problem,
+    )  # fmt: skip
+    configured = work.generation.channels.get(live.channel)
+    if configured is not None and configured.channel is not None:  # a reload was quicker than this record
+        await unpark(work, [live], work.now)
+        return
+    work.effects.live.append(Live(live.id, live.incident, live.channel, work.now, parked=True))
+    if item.announce:
+        why = item.problem or "it is not in the configuration any more"
+        text = f"channel {live.channel} cannot be used: {why}. Its deliveries are parked until it can."
+        await outbox.notice(work, text, about=live.channel)
 
 
 async def _turn(work: Work, turn: BreakerTurned) -> None:

@@ -52,7 +52,6 @@ async def test_what_is_parked_goes_on_when_a_reload_brings_its_channel_back(tmp_
         assert len(await bench.audit("unparked")) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a delivery that is parked after the reload waits for the next one")
 async def test_what_a_reload_found_on_its_way_to_be_parked_is_not_left_behind(tmp_path: Path) -> None:
     """The channel was missing when its turn came, and back before that was on record."""
     async with engine(tmp_path, WITH) as bench:
