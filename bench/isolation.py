@@ -1,8 +1,9 @@
 """What one channel whose receiver never answers costs the others: `python -m bench.isolation [--rate N] [--seconds N]`.
 
 Two bridges of twenty channels each run at once and get the same alerts in turn. One has a black hole behind its first
-channel: it accepts connections, reads nothing and answers nothing. Compared are the other nineteen channels, from the
-sender's first byte to the receiver. Both bridges share every moment of the machine, so that what disturbs it disturbs both.
+channel: it accepts connections, reads nothing and answers nothing. First comes a backlog for that channel, which the other
+bridge delivers; then as many alerts for each channel. Compared are the other nineteen, from the sender's first byte to
+the receiver. Both bridges share every moment of the machine, so that what disturbs it disturbs both.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tests.running_bridge import BridgeProcess, free_port
 
 CHANNELS = 20
 ROUNDS = 3
-_WARM_UP = 400
+_BACKLOG_RATE = 300.0
 _TEAM = '"team":"payments"'
 Figures = dict[str, float]
 
@@ -103,20 +104,20 @@ class Side:
 
 
 async def send(sides: list[Side], count: int, rate: float, *, counted: bool) -> None:
-    """So many alerts to each side, at so many a second to each, a team after the other."""
+    """So many alerts to each side, at so many a second to each: a team after the other, or uncounted ones for the first."""
     base, start = time.time_ns(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for n in range(count * len(sides)):
             await asyncio.sleep(max(0.0, begin + n / rate / len(sides) - time.perf_counter()))
             alert, side = divmod(n, len(sides))
-            at: object = time.time_ns() if counted else "before"
-            text = WEBHOOK.replace('"%(at)d"', '"%(at)s"').replace(_TEAM, f'"team":"{alert % CHANNELS}"')
-            body = text % {"n": n, "at": at, "start": start, "fp": (base + n) & (2**64 - 1)}
+            team, at = (alert % CHANNELS, str(time.time_ns())) if counted else (0, "before")
+            text = WEBHOOK.replace("%(at)d", at).replace(_TEAM, f'"team":"{team}"')
+            body = text % {"n": n, "start": start, "fp": (base + n) & (2**64 - 1)}
             group.create_task(sides[side].post(body.encode()))
 
 
-def compare(folder: Path, rate: float, seconds: float, *, hole_first: bool) -> Figures:
+def compare(folder: Path, rate: float, seconds: float, backlog: int, *, hole_first: bool) -> Figures:
     """p50 and p99 in ms of nineteen channels, beside a twentieth that answers and beside one that does not."""
     count = int(rate * seconds)
     with ExitStack() as stack:
@@ -129,7 +130,8 @@ def compare(folder: Path, rate: float, seconds: float, *, hole_first: bool) -> F
         sides = [Side(one.port) for one in (reversed(running) if hole_first else running)]
 
         async def everything() -> None:
-            await send(sides, _WARM_UP, rate, counted=False)
+            await send(sides, backlog, _BACKLOG_RATE, counted=False)
+            await asyncio.sleep(2)
             await send(sides, count, rate, counted=True)
 
         uvloop.run(everything())
@@ -144,9 +146,9 @@ def _at(name: str, receiver: Sink) -> Figures:
     return {f"{name}_p50_ms": found[len(found) // 2], f"{name}_p99_ms": found[int(len(found) * 0.99)]}
 
 
-def isolation(folder: Path, rate: float, seconds: float, rounds: int = ROUNDS) -> Figures:
+def isolation(folder: Path, rate: float, seconds: float, backlog: int, rounds: int = ROUNDS) -> Figures:
     """Medians over the rounds; `p50_ratio` and `p99_ratio` are beside the black hole over without it."""
-    found = [compare(folder / str(turn), rate, seconds, hole_first=bool(turn % 2)) for turn in range(rounds)]
+    found = [compare(folder / str(turn), rate, seconds, backlog, hole_first=bool(turn % 2)) for turn in range(rounds)]
     ratios = {
         f"p{share}_ratio": statistics.median(one[f"beside_p{share}_ms"] / one[f"fine_p{share}_ms"] for one in found)
         for share in (50, 99)
@@ -158,11 +160,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.isolation")
     parser.add_argument("--rate", type=float, default=100, help="alerts a second to each of the two bridges")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument(
+        "--backlog", type=int, default=3000, help="alerts that wait for the black hole from the beginning"
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alertbridge-bench") as name:
-        figures = isolation(Path(name), given.rate, given.seconds, given.rounds)
+        figures = isolation(Path(name), given.rate, given.seconds, given.backlog, given.rounds)
     table = Table(
         title=f"19 channels beside a black hole: {given.rate:g}/s for {given.seconds:g} s, medians of {given.rounds}"
     )

@@ -19,6 +19,7 @@ from bridge.app.parts import Parts
 from bridge.app.selfwatch import SelfWatch
 from bridge.app.stages import Stages
 from bridge.app.trail import Trail
+from bridge.app.watchdog import LoopPulse
 from bridge.config.load import Loaded
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
@@ -51,6 +52,7 @@ _LAST_WORDS = 2.0
 _PROBE = 1.0
 _PROBE_SIZE = 2**16
 _RETIRE_AFTER = timedelta(seconds=60)
+_RESTORED = "It is used as it is: what waited in it is sent, and in a minute what is open in it is told of again."
 
 
 class Bridge:
@@ -92,9 +94,15 @@ class Bridge:
 
     @classmethod
     async def start(
-        cls, path: Path, clock: Clock, *, strict: bool = False, fatal: Callable[[BaseException], None]
+        cls,
+        path: Path,
+        clock: Clock,
+        *,
+        strict: bool = False,
+        fatal: Callable[[BaseException], None],
+        pulse: LoopPulse | None = None,
     ) -> Bridge:
-        """Load, open, listen. `strict` refuses any error in any file.
+        """Load, open, listen. `strict` refuses any error in any file. `pulse` is that of the loop, if it is watched.
 
         Raises:
             BridgeError: it cannot start; the message says what to do.
@@ -108,6 +116,7 @@ class Bridge:
                 loaded = await asyncio.to_thread(read_files, path, good)
                 config = _usable(loaded, strict=strict)
             bridge = cls(path, loaded, database, _keys(config, database), clock, Redactor())
+            bridge.watch.feel(pulse or LoopPulse())
             bridge.watch.lost = partial(fatal, StorageFatal("the thread that commits has ended"))
             await bridge._run(config)
         except BaseException:
@@ -167,6 +176,8 @@ class Bridge:
         return Health(await self._is_ready(), self._troubles())
 
     async def _is_ready(self) -> bool:
+        if self._database.full():
+            return False
         if not self.intake.healthy:
             await self._try_a_commit()
         return self.intake.healthy and not self._stopping
@@ -190,6 +201,8 @@ class Bridge:
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
             *self.watch.troubles(),
         ]
+        if full := self._database.full():
+            troubles.append(Trouble("disk_full", self._database.name, full))
         if isinstance(self._database, PostgresDatabase):
             troubles += [Trouble("durability", self._database.name, text) for text in self._database.warnings]
         if self._trail is not None and self._trail.restored:
@@ -304,7 +317,7 @@ class Bridge:
         if problems:
             await _refused(work, text="\n".join(problems))
         if restored:
-            await outbox.notice(work, f"the database was restored, or is another one: {restored}. It is used as it is.")
+            await outbox.notice(work, f"the database is not what it was: {restored}. {_RESTORED}")
 
     async def _note_key(self, work: Work) -> None:
         """Record that the keyring seals with another key than before."""

@@ -18,6 +18,7 @@ from bridge.engine.leases import Leases
 from bridge.engine.membership import Membership
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
+from bridge.engine.restoration import Restoration
 from bridge.engine.retention import Retention
 from bridge.engine.sender import Sender
 from bridge.engine.sweeper import Checkpoint, Sweeper
@@ -62,7 +63,13 @@ class Parts:
         self.operator = Operator(transactions, metrics)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(
-            transactions, self.refusals, checkpoint, metrics, clock, self.leads, [self.retention.step]
+            transactions,
+            self.refusals,
+            checkpoint,
+            metrics,
+            clock,
+            self.leads,
+            [Restoration(transactions).step, self.retention.step],
         )
 
     def leads(self) -> bool:

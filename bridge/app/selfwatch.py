@@ -52,14 +52,14 @@ class SelfWatch:
         self._database = database
         self.lost: Callable[[], None] = _nothing
         """Called when nothing can be kept any more, and only a new process can help."""
-        self.pulse = LoopPulse(metrics)
+        self._pulse = LoopPulse()
         transactions, sender = parts.transactions, parts.sender
         self._jumps = (
             Jumps(clock, transactions, sender, metrics, shared=database.shared)
             if isinstance(clock, SteadyClock)
             else None
         )
-        inside = Inside(self._turns, checkpoint_due, self._writer_alive, self.pulse.worst, self._jumps)
+        inside = Inside(self._turns, checkpoint_due, self._writer_alive, self._worst_lag, self._jumps)
         rng = random.SystemRandom()
         self._heartbeats = Heartbeats(transactions.generation, metrics, redact)
         self._watcher = Watcher(
@@ -83,15 +83,18 @@ class SelfWatch:
         if self._jumps is not None:
             await self._jumps.begin(last)
 
+    def feel(self, pulse: LoopPulse) -> None:
+        """From now on the lag of the loop is what this pulse measures."""
+        self._pulse = pulse
+        pulse.observe = self._metrics.loop_lag_seconds.observe
+
     def start(self, stages: Stages) -> None:
-        self.pulse.start()
         stages.start(watch=self._watcher.run)
         if self._jumps is not None:
             stages.start(clock=self._jumps.run)
 
     async def stop(self) -> None:
         """What stands still from now on does so on purpose."""
-        self.pulse.stop()
         if self._jumps is not None:
             self._jumps.stop()
         await self._watcher.stop()
@@ -107,6 +110,9 @@ class SelfWatch:
     def _turns(self) -> Sequence[Turns]:
         clock = (self._jumps.turns,) if self._jumps is not None else ()
         return (*self._parts.turns(), *clock)
+
+    def _worst_lag(self) -> float:
+        return self._pulse.worst()
 
     def _give_up(self) -> None:
         _log.critical("nothing_can_be_kept", writer=where(thread_of("writer")))

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from bridge.app.bridge import Bridge
-from bridge.app.watchdog import Watchdog
+from bridge.app.watchdog import LoopPulse, watched_loop
 from bridge.config.watch import changes, fingerprint
 from bridge.domain.clock import SteadyClock, SystemClock
 from bridge.domain.errors import BridgeError
@@ -31,6 +31,11 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     Raises:
         BridgeError: it cannot start.
     """
+    with watched_loop() as pulse:
+        return await _serve(path, pulse, strict=strict)
+
+
+async def _serve(path: Path, pulse: LoopPulse, *, strict: bool) -> int:
     # The writer thread holds the interpreter while it decides; the event loop must not wait 5 ms for its turn.
     sys.setswitchinterval(_SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -43,14 +48,12 @@ async def serve(path: Path, *, strict: bool = False) -> int:
 
     _on_signals(stop, reload)  # before anything else: a SIGHUP during the start must not end it
     since = await asyncio.to_thread(fingerprint, path)  # an edit made during the start is an edit too
-    bridge = await Bridge.start(path, SteadyClock(SystemClock()), strict=strict, fatal=fatal)
+    bridge = await Bridge.start(path, SteadyClock(SystemClock()), strict=strict, fatal=fatal, pulse=pulse)
     log = bridge.config.log
     configure(
         format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
     )
     _collect_seldom()
-    watchdog = Watchdog(bridge.watch.pulse)
-    watchdog.start()
     watching = [
         asyncio.create_task(_watch(bridge, path, since, stop, reload)),
         asyncio.create_task(_reload(bridge, stop, reload)),
@@ -63,7 +66,6 @@ async def serve(path: Path, *, strict: bool = False) -> int:
     reload.set()
     await bridge.stop()
     await asyncio.gather(*watching, return_exceptions=True)
-    watchdog.stop()
     return 0
 
 

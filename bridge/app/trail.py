@@ -22,6 +22,7 @@ from bridge.audit.checkpoint import (
 from bridge.domain.audit import Kind, Record
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.moment import micros
+from bridge.engine.restoration import declare
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.database import Database
 from bridge.storage.transaction import Tx
@@ -49,24 +50,25 @@ class Trail:
     async def begin(
         cls, database: Database, keys: InstanceKeys, now: datetime, facts: Mapping[str, str], beside: Path | None
     ) -> Trail:
-        """Start a new chain after the last record; `restored` says so if the database is older than its head file."""
+        """Start a new chain after the last record; `restored` says so if the database is a copy, or older than its head file."""
         last = await database.read(_last_head)
         note = await database.read(_last_note)
         checkpoints, damaged = _following(keys, note)
         chain = Chain.start(new_chain_id(), None if database.shared else last)
         trail = cls(database, keys, chain, checkpoints, beside)
-        trail.restored = (await _mismatch(database, beside) if beside is not None else "") or damaged
+        mismatch = await unlike_its_head(database, beside) if beside is not None else ""
         database.chain(trail._chain)
         before, after = database.migrated
 
-        async def start(tx: Tx) -> None:
+        async def start(tx: Tx) -> str:
             tx.record(genesis(now, await _last_head(tx), facts))
             if 0 < before < after:
                 tx.record(Record(now, Kind.MIGRATED, detail=f"from schema {before} to {after}"))
-            if trail.restored:
-                tx.record(Record(now, Kind.RESTORED, reason="audit_head", detail=trail.restored))
+            if damaged:
+                tx.record(Record(now, Kind.RESTORED, reason="audit_head", detail=damaged))
+            return await declare(tx, now, mismatch, shared=database.shared)
 
-        await database.write(start)
+        trail.restored = await database.write(start) or damaged
         return trail
 
     def uncounted(self) -> int:
@@ -149,7 +151,7 @@ def _following(keys: InstanceKeys, note: str | None) -> tuple[Checkpoints, str]:
         return Checkpoints(keys, None), f"the newest checkpoint in the database cannot be read: {error}"
 
 
-async def _mismatch(database: Database, beside: Path) -> str:
+async def unlike_its_head(database: Database, beside: Path) -> str:
     """Why the database is not the one its head file speaks of, empty if it is.
 
     Whatever is wrong here must not keep the bridge from taking alerts: it starts, and says so.

@@ -21,12 +21,11 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
-
-from bridge.observe.metrics import Metrics
 
 EXIT_BLOCKED = 70
 LIMIT = 10.0
@@ -37,6 +36,7 @@ _REMEMBERED = 10.0
 _LOG_EVERY = 5.0
 _LAST_WORDS = 2.0
 _FRAMES = 25
+_STDERR = 2
 _log = structlog.get_logger("bridge.watchdog")
 
 
@@ -52,10 +52,13 @@ def where(thread: int) -> str:
 
 
 class LoopPulse:
-    """The event loop's own side: it beats, measures how late each beat is, and keeps what is late."""
+    """The event loop's own side: it beats, measures how late each beat is, and keeps what is late.
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    `observe` is called with each measurement, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self.observe: Callable[[float], object] = _unseen
         self._late: deque[tuple[float, float]] = deque()
         self._due = 0.0
         self._used = 0.0
@@ -89,7 +92,7 @@ class LoopPulse:
         self.beats += 1
         if late > LATE:
             self._was_late(at, late)
-        self._metrics.loop_lag_seconds.observe(late)
+        self.observe(late)
         self.caught = ""
         self._expect()
 
@@ -109,6 +112,10 @@ class LoopPulse:
             self._late.popleft()
 
 
+def _unseen(_late: float) -> None:
+    return
+
+
 class Watchdog:
     """The thread's side. Make it in the main thread, where the loop runs.
 
@@ -125,7 +132,8 @@ class Watchdog:
 
     def start(self) -> None:
         """Watch until `stop`."""
-        faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)
+        faulthandler.register(signal.SIGPROF, file=_STDERR, all_threads=True, chain=True)
+        signal.setitimer(signal.ITIMER_PROF, 2 * self._limit)
         self._thread.start()
 
     def stop(self) -> None:
@@ -163,3 +171,17 @@ class Watchdog:
         words.start()
         words.join(_LAST_WORDS)
         self._end(EXIT_BLOCKED)
+
+
+@contextmanager
+def watched_loop() -> Iterator[LoopPulse]:
+    """The running loop under a watchdog: its pulse."""
+    pulse = LoopPulse()
+    watchdog = Watchdog(pulse, LIMIT)
+    pulse.start()
+    watchdog.start()
+    try:
+        yield pulse
+    finally:
+        watchdog.stop()
+        pulse.stop()

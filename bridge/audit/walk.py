@@ -15,6 +15,11 @@ from bridge.storage.audit_log import RawRow
 
 STARTED, STOPPED, RESTORED = b"started", b"stopped", b"restored"
 _TICK = 4096
+_RESTORED = {
+    b"audit_head": "the bridge found its database older than its head file",
+    b"backup": "the bridge started on a restored backup",
+    b"moved": "the bridge started on a database that was moved here",
+}
 
 
 class _Previous(msgspec.Struct, frozen=True):
@@ -82,7 +87,7 @@ class Walk:
             self.seq, self.head, self.kind = seq, hashed, cells[0]
             self.records += 1
             if cells[0] == RESTORED:
-                self.notes.append(f"record {seq}: the bridge found its database older than its head file, and said so")
+                self.notes.append(f"record {seq}: {_RESTORED.get(cells[6], _RESTORED[b'audit_head'])}, and said so")
             if not self.records % _TICK:
                 advance(self.records)
         if pin is not None:

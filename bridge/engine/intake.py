@@ -11,7 +11,7 @@ import structlog
 from bridge.domain.alert import Status, Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
-from bridge.domain.errors import IngestReason, StorageError
+from bridge.domain.errors import IngestReason, StorageBusy, StorageError
 from bridge.engine.backlog import Backlog
 from bridge.engine.generation import group_hash
 from bridge.engine.planner import Counts, Planner
@@ -45,6 +45,8 @@ class Intake:
             StorageBusy, StorageFatal: it is not kept; the sender should try again.
         """
         try:
+            if full := self._transactions.full():
+                raise StorageBusy(f"the disk is nearly full: {full}")
             accepted = await self._keep(webhook, body, digest, now)
         except (StorageError, asyncio.CancelledError):  # cancelled: the commit took too long for the sender
             self.healthy = False

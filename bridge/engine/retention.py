@@ -7,13 +7,13 @@ an incident that goes on is touched. Each page is a transaction of its own, so t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
+from bridge.domain.clock import uptime
 from bridge.engine import outbox
 from bridge.engine.audit_retention import SegmentUnsound, oldest_segment, prune
 from bridge.engine.transactions import Transactions
@@ -49,7 +49,7 @@ class Retention:
         keys: InstanceKeys,
         *,
         shared: bool = False,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = uptime,
         budget: float = _BUDGET,
     ) -> None:
         """`keys` sign what is said of pruned records. `budget` is how many seconds, as `monotonic` gives them, a step takes."""
@@ -118,7 +118,7 @@ class Retention:
             expected = self._seen[0] + timedelta(seconds=seconds - self._seen[1])
             if abs(now - expected) > _JUMP:
                 self._steady_at = seconds + _STEADY.total_seconds()
-                _log.warning("clock_jumped", by=(now - expected).total_seconds())
+                _log.warning("retention_waits", reason="the clock jumped", by=(now - expected).total_seconds())
         self._seen = (now, seconds)
         return seconds >= self._steady_at
 

@@ -80,6 +80,10 @@ class Transactions:
         for follower in self._followers:
             follower(done[1])
 
+    def full(self) -> str:
+        """Why no request may be taken though what was accepted can still be recorded; empty if there is room."""
+        return self._database.full()
+
     async def read(self, unit: Unit[T]) -> T:
         """Run a unit that only reads, on the last committed state."""
         return await self._database.read(unit)

@@ -28,6 +28,10 @@ class Database(Protocol):
     @property
     def migrated(self) -> tuple[int, int]: ...
 
+    def full(self) -> str:
+        """Why no request may be taken though what was accepted can still be recorded; empty if there is room."""
+        ...
+
     def chain(self, sink: AuditSink) -> None:
         """Where audit records go from now on. Call it before the first unit that records anything."""
         ...

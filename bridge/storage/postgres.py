@@ -104,6 +104,10 @@ class PostgresDatabase:
         database._task = asyncio.create_task(database._work())
         return database
 
+    def full(self) -> str:
+        """The server's disk is not ours to look at."""
+        return ""
+
     def chain(self, sink: AuditSink) -> None:
         """Where audit records go from now on. Call it before the first unit that records anything."""
         self._group.sink, self._group.renew = sink, False
@@ -306,6 +310,8 @@ class PostgresDatabase:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try may be luckier
                 if link is not None:
                     link.cut()
+                if isinstance(error, StorageFatal):
+                    self._break(error)
                 self._away = str(error)
                 continue
             self._use(link)

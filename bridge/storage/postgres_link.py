@@ -49,6 +49,7 @@ _REFUSALS = (
     (asyncpg.InvalidPasswordError, "refuses the user or the password of storage.url"),
     (asyncpg.InvalidCatalogNameError, "is no database there: make it with CREATE DATABASE, encoding UTF8"),
 )
+_MISFITS = (OverflowError, UnicodeError, TypeError)
 _CACHED = 1000
 _COUNT = re.compile(r"(\d+)$")
 
@@ -195,10 +196,8 @@ class Link:
             fault = fault_of(error)
             if fault is not None and fault is not error:
                 raise fault from error
-            if isinstance(error, asyncpg.DataError) and isinstance(
-                error.__cause__, OverflowError | UnicodeError | TypeError
-            ):
-                raise ValueError("a value fits no column") from error.__cause__
+            if isinstance(error.__cause__, _MISFITS):  # a value that fits no column, in the words of SQLite's driver
+                raise error.__cause__ from None
             raise
 
     async def _settle_in(self) -> None:

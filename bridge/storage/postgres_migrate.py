@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from bridge import __version__
 from bridge.domain.crashpoint import crashpoint
-from bridge.domain.errors import StorageBusy, StorageError
+from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage.postgres_address import Address
 from bridge.storage.postgres_faults import Contended
 from bridge.storage.postgres_link import Link
@@ -61,9 +61,12 @@ async def migrate(link: Link, address: Address) -> Migrated:
 
 
 async def require_known(link: Link, address: Address) -> None:
-    """Raises StorageError if a `post` half was applied that this version does not know."""
-    sql = statements("postgres")
-    _refuse_newer(await link.all(sql["schema_halves"]), address)
+    """Raises StorageFatal if a `post` half was applied meanwhile that this version does not know."""
+    rows = await link.all(statements("postgres")["schema_halves"])
+    try:
+        _refuse_newer(rows, address)
+    except StorageError as error:
+        raise StorageFatal(str(error)) from error
 
 
 async def _transaction(link: Link, address: Address) -> Migrated | None:

@@ -22,7 +22,9 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import StorageBusy, StorageError, StorageFatal
 from bridge.storage.lock import FileLock
 from bridge.storage.migrate import migrate
-from bridge.storage.sqlite_faults import fault_of
+from bridge.storage.network import refuse_network
+from bridge.storage.room import Room
+from bridge.storage.sqlite_faults import fault_of, no_room
 from bridge.storage.sqlite_group import Group, Job, Outcome
 from bridge.storage.sqlite_transaction import SqliteTx, drive
 from bridge.storage.statements import statements
@@ -33,6 +35,7 @@ T = TypeVar("T")
 _GROUP = 256
 _CHECKPOINT_CHANGES = 5000
 _CHECKPOINT_CHANGES_IN_A_LULL = 1000
+_LOG_ON_A_FULL_DISK = 2**16
 _CHECKPOINT_BYTES = 16 * 2**20
 
 
@@ -51,6 +54,7 @@ class SqliteDatabase:
         self._loop = loop
         self._fatal = fatal
         self._lock = FileLock(path)
+        self._room = Room(path)
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._statements = statements("sqlite")
         self._sink: AuditSink | None = None
@@ -81,6 +85,10 @@ class SqliteDatabase:
     def writer_alive(self) -> bool:
         """Whether the thread that commits is at work."""
         return self._thread.is_alive()
+
+    def full(self) -> str:
+        """Why no request may be taken; see `Database.full`."""
+        return self._room.full()
 
     def chain(self, sink: AuditSink) -> None:
         """Where audit records go from now on. Call it before the first unit that records anything."""
@@ -133,6 +141,7 @@ class SqliteDatabase:
     def _prepare(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            refuse_network(self.path.parent)
             self._lock.acquire()
             connection = self._connect()
             try:
@@ -206,8 +215,9 @@ class SqliteDatabase:
                 while True:
                     jobs, last = self._drain()
                     if jobs:
-                        self._answer(self._commit(group, jobs))
+                        self._answer(self._commit(group, jobs, connection))
                         self._checkpoint(connection)
+                        self._room.keep()
                     if last:
                         break
                 self._empty_log(connection, "TRUNCATE")
@@ -229,14 +239,16 @@ class SqliteDatabase:
                 return jobs, False
         return jobs, True
 
-    def _commit(self, group: Group, jobs: list[Job]) -> list[Outcome]:
+    def _commit(self, group: Group, jobs: list[Job], connection: sqlite3.Connection) -> list[Outcome]:
         if self._broken is not None:
             return [(job, None, StorageFatal("the database failed; the process is ending")) for job in jobs]
         try:
             outcomes = group.commit(jobs, self._sink)
+            if any(no_room(error) for _job, _result, error in outcomes) and self._make_room(connection):
+                outcomes = group.commit(jobs, self._sink)
         except Exception as error:  # noqa: BLE001 - it could not even roll back
             self._break(error)
-            return self._commit(group, jobs)
+            return self._commit(group, jobs, connection)
         fatal = next((error for _job, _result, error in outcomes if isinstance(error, StorageFatal)), None)
         if fatal is not None:
             self._break(fatal)
@@ -259,6 +271,9 @@ class SqliteDatabase:
         """
         size = self._size_of_log()
         self._log_size = min(self._log_size, size)
+        if size > _LOG_ON_A_FULL_DISK and self._room.full():
+            self._make_room(connection, ballast=False)
+            return
         grown = connection.total_changes - self._checkpointed, size - self._log_size
         changes = _CHECKPOINT_CHANGES_IN_A_LULL if self._queue.empty() else _CHECKPOINT_CHANGES
         if grown[0] < changes and grown[1] < _CHECKPOINT_BYTES:
@@ -266,6 +281,15 @@ class SqliteDatabase:
         self._checkpointed = connection.total_changes
         self._empty_log(connection, "PASSIVE")
         self._log_size = self._size_of_log()
+
+    def _make_room(self, connection: sqlite3.Connection, *, ballast: bool = True) -> bool:
+        """Give up the ballast and cut the write-ahead log, which may hold a page many times; whether that freed anything."""
+        before = self._size_of_log()
+        gave = ballast and self._room.give()
+        self._empty_log(connection, "TRUNCATE")
+        self._log_size = self._size_of_log()
+        self._checkpointed = connection.total_changes
+        return gave or self._log_size < before
 
     def _empty_log(self, connection: sqlite3.Connection, mode: str) -> None:
         """Checkpoint. What cannot be moved now stays in the log, and is replayed at the next open."""

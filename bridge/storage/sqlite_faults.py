@@ -49,3 +49,10 @@ def fault_of(error: BaseException, *, reading: bool = False) -> StorageError | N
         return None
     failure.__cause__ = error
     return failure
+
+
+def no_room(error: BaseException | None) -> bool:
+    """Whether a unit failed because the disk is full."""
+    cause = error.__cause__ if isinstance(error, StorageBusy) else None
+    code = getattr(cause, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL or code in _NO_ROOM

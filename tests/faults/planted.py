@@ -10,12 +10,11 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bridge.__main__ import main
-from bridge.app import selfwatch, serve
+from bridge.app import selfwatch, serve, watchdog
 from bridge.app.trail import Trail
 from bridge.audit import checkpoint
 from bridge.domain.errors import StorageBusy
@@ -82,7 +81,7 @@ def failing(commit: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def plant(bounds: dict[str, float]) -> None:
-    serve.Watchdog = partial(serve.Watchdog, limit=bounds.pop("limit", 10.0))  # type: ignore[misc,assignment]
+    watchdog.LIMIT = bounds.pop("limit", watchdog.LIMIT)
     serve.SystemClock = SetClock  # type: ignore[misc]
     selfwatch.BOUNDS = Bounds(**bounds)
     checkpoint.PERIOD = timedelta(seconds=1)

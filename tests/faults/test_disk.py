@@ -5,18 +5,20 @@ The oracle is outside the bridge: what got a 2xx, and what the receiver saw.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from tests.faults.receiver import Receiver
-from tests.faults.serving import MAIN, alert, ask, bridge_of, ended, post, until, verified
+from tests.faults.serving import MAIN, alert, ask, bridge_of, ended, post, troubles, until, verified
 from tests.programs import find
 from tests.running_bridge import BridgeProcess
 
@@ -166,6 +168,44 @@ def test_a_full_disk_is_answered_503_and_all_goes_on_when_there_is_room_again(
         until(lambda: receiver.names() >= {*accepted, "C"})
         assert bridge.stop() == 0
         verified(bridge)
+
+
+def test_requests_are_refused_before_the_disk_is_full_and_what_was_accepted_is_told_and_recorded(
+    request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver
+) -> None:
+    """Below the mark no request, but outcomes; at 100 % the ballast is given up for them, and it comes back."""
+    if ran_as_root(request.node.nodeid):
+        return
+    text = MAIN.replace("sqlite:bridge.db", "sqlite:disk/bridge.db")
+    disk = tmp_path / "disk"
+    with small_disk(disk), bridge_of(tmp_path, text, receiver.url) as bridge:
+        receiver.closed = True
+        accepted = {f"A{number}" for number in range(20)}
+        assert {post(bridge, name).status for name in accepted} == {200}
+        until((disk / "bridge.db.ballast").exists)
+
+        filler = fill(disk, 600_000)
+        names = (f"B{number}" for number in range(1000))
+        accepted |= set(takewhile(lambda name: post(bridge, name).status == 200, names))
+        until(lambda: "disk_full bridge.db" in troubles(bridge))
+        assert ask(bridge, "GET", "/-/ready").status == 503
+        fill(disk, 0)
+        receiver.closed = False
+        until(lambda: accepted <= receiver.names(), within=90)
+        until(lambda: {delivery["state"] for delivery in deliveries(bridge)} == {"sent"})
+        assert not (disk / "bridge.db.ballast").exists()
+        assert {name for name in receiver.names() if name.startswith("B")} <= accepted
+
+        filler.unlink()
+        until(lambda: post(bridge, "C").status == 200)
+        until(lambda: "C" in receiver.names() and (disk / "bridge.db.ballast").exists())
+        assert bridge.stop() == 0
+        verified(bridge)
+
+
+def deliveries(bridge: BridgeProcess) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(ask(bridge, "GET", "/api/v1/deliveries?limit=1000").body)["deliveries"]
+    return found
 
 
 def test_a_database_locked_from_outside_is_answered_503_and_no_alert_is_forgotten(

@@ -22,12 +22,16 @@ from bridge.storage.statements import migrations, named, statements
 CALLS = {"one", "all", "run", "insert", "many"}
 
 
+def named_in(dialect: str, name: str) -> set[str]:
+    return set(named(files("bridge.storage").joinpath("sql", dialect, name).read_text()))
+
+
 def postgres_file(name: str) -> set[str]:
-    return set(named(files("bridge.storage").joinpath("sql", "postgres", name).read_text()))
+    return named_in("postgres", name)
 
 
 INSIDE = {
-    "sqlite": {"audit_append"},
+    "sqlite": {"audit_append"} | named_in("sqlite", "copies.sql"),
     "postgres": postgres_file("inside.sql") | postgres_file("tuning.sql") | postgres_file("audit_log.sql"),
 }
 """What the storage itself runs, not through a transaction's methods."""

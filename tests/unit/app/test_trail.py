@@ -72,7 +72,7 @@ async def test_a_head_file_that_cannot_be_read_does_not_keep_the_bridge_from_sta
     head.write_bytes({"emptied": b"", "half a note": text[: len(text) // 2], "no text": b"\xff\xfe\0"}[damage])
     async with begun(tmp_path) as trail:
         assert "bridge.db.audit-head cannot be read" in trail.restored
-    assert await kinds(tmp_path) == ["started", "stopped", "started", "restored", "stopped"]
+    assert await kinds(tmp_path) == ["started", "stopped", "started", "restored", "superseded", "stopped"]
     async with begun(tmp_path) as trail:
         assert trail.restored == ""
 

@@ -14,12 +14,11 @@ from structlog.testing import capture_logs
 
 from bridge.app import watchdog as watched
 from bridge.app.watchdog import EXIT_BLOCKED, LoopPulse, Watchdog
-from bridge.observe.metrics import Metrics
 
 
 @pytest.fixture
 def pulse() -> LoopPulse:
-    return LoopPulse(Metrics("0"))
+    return LoopPulse()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from bridge.domain.errors import StorageError
 from bridge.storage.lock import FileLock
 from bridge.storage.statements import halves
 from tests.postgres import Cluster
-from tests.unit.storage.test_postgres_migrate import beat, newer, opened
+from tests.unit.storage.test_postgres_migrate import NEXT, NOW_KNOWN, beat, newer, opened
 
 
 def _run(*arguments: str | Path) -> Result:
@@ -68,11 +68,11 @@ def test_what_older_bridges_still_need_is_said_to_wait(
 
     async def old() -> None:
         async with opened(postgres_url) as database:
-            await database.write(beat("old", 1))
+            await database.write(beat("old", NOW_KNOWN))
 
     asyncio.run(old())
     with newer(monkeypatch):
         said = _run("--config", on_postgres).stdout
-    assert "from schema 1 to 2" in said
-    assert "what schema 2 takes away waits until no bridge of an older version runs" in said
-    assert "schema 2, newer than this version's 1" in _run("--config", on_postgres).stdout
+    assert f"from schema {NOW_KNOWN} to {NEXT}" in said
+    assert f"what schema {NEXT} takes away waits until no bridge of an older version runs" in said
+    assert f"schema {NEXT}, newer than this version's {NOW_KNOWN}" in _run("--config", on_postgres).stdout

@@ -32,6 +32,7 @@ from bridge.storage.postgres_faults import Contended, Lost, fault_of
         ("42501", StorageBusy),
         ("42P01", StorageBusy),
         ("22021", None),
+        ("54000", None),
         ("23505", None),
         ("42601", None),
     ],

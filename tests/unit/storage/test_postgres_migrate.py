@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.domain.errors import StorageBusy, StorageError
+from bridge.domain.errors import StorageError, StorageFatal
 from bridge.storage import postgres_migrate, replicas
 from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.replicas import Replica
@@ -22,12 +22,14 @@ from tests.unit.storage.losing import insist, opened
 PRE = "ALTER TABLE meta ADD COLUMN author text NOT NULL DEFAULT '';"
 POST = "ALTER TABLE meta DROP COLUMN author; CREATE TABLE chapters (id bigint PRIMARY KEY);"
 SPAN = timedelta(seconds=30)
+NOW_KNOWN = halves("postgres")[-1].number
+NEXT = NOW_KNOWN + 1
 
 
 @contextmanager
 def newer(monkeypatch: pytest.MonkeyPatch, *more: Half) -> Iterator[None]:
     """The next version: it has these halves as well."""
-    made_up = (*halves("postgres"), *(more or (Half(2, "pre", PRE), Half(2, "post", POST))))
+    made_up = (*halves("postgres"), *(more or (Half(NEXT, "pre", PRE), Half(NEXT, "post", POST))))
     with monkeypatch.context() as patched:
         patched.setattr(postgres_migrate, "halves", lambda _dialect: made_up)
         yield
@@ -56,23 +58,23 @@ async def test_bridges_of_two_versions_share_the_database_while_one_replaces_the
     postgres: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(postgres_url) as old:
-        await old.write(beat("old", 1))
+        await old.write(beat("old", NOW_KNOWN))
         with newer(monkeypatch):
             async with opened(postgres_url) as new:
-                assert new.migrated == (1, 2)
-                assert new.waiting == (2,)
+                assert new.migrated == (NOW_KNOWN, NEXT)
+                assert new.waiting == (NEXT,)
                 assert await old.write(put("by the old", "1")) == "by the old"
                 assert await new.write(put("by the new", "1")) == "by the new"
                 assert await fact(old, "by the new") == "1"
                 assert "author" in columns(postgres, postgres_url)
                 assert "chapters" not in tables(postgres, postgres_url)
         async with opened(postgres_url) as another:  # of the old version: only a post half would keep it out
-            assert another.migrated == (2, 1)
+            assert another.migrated == (NEXT, NOW_KNOWN)
         await old.write(lambda tx: replicas.gone(tx, "old"))
     forget_openings(postgres, postgres_url)
     with newer(monkeypatch):
         async with opened(postgres_url) as new:
-            assert new.migrated == (2, 2)
+            assert new.migrated == (NEXT, NEXT)
             assert new.waiting == ()
     assert "chapters" in tables(postgres, postgres_url)
     assert "author" not in columns(postgres, postgres_url)
@@ -88,8 +90,8 @@ async def test_a_version_that_does_not_know_what_was_taken_away_refuses_to_start
 ) -> None:
     with newer(monkeypatch):
         async with opened(postgres_url) as new:
-            assert new.migrated == (0, 2)
-    with pytest.raises(StorageError, match=r"has schema 2, this version knows 1.*restore a backup"):
+            assert new.migrated == (0, NEXT)
+    with pytest.raises(StorageError, match=rf"has schema {NEXT}, this version knows {NOW_KNOWN}.*restore a backup"):
         await PostgresDatabase.open(postgres_url)
 
 
@@ -100,7 +102,7 @@ async def test_who_is_just_starting_counts_as_there(
     async with opened(postgres_url):
         with newer(monkeypatch):
             async with opened(postgres_url) as new:
-                assert new.waiting == (2,)
+                assert new.waiting == (NEXT,)
                 assert await new.read(replicas.present) == []
 
 
@@ -109,7 +111,7 @@ async def test_what_waits_is_done_by_a_running_bridge_once_the_old_ones_are_gone
 ) -> None:
     monkeypatch.setattr("bridge.storage.postgres._COMPLETES_EVERY", 0.1)
     async with opened(postgres_url) as old:
-        await old.write(beat("old", 1))
+        await old.write(beat("old", NOW_KNOWN))
         with newer(monkeypatch):
             async with opened(postgres_url) as new:
                 await old.write(lambda tx: replicas.gone(tx, "old"))
@@ -126,17 +128,20 @@ async def test_a_bridge_that_comes_back_to_a_database_it_does_not_know_stops(
     postgres: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was away for so long that nobody reckoned with it any more."""
-    async with opened(postgres_url) as old:
+    stopped = asyncio.get_running_loop().create_future()
+    old = await PostgresDatabase.open(postgres_url, fatal=stopped.set_result)
+    try:
         await old.write(put("a", "1"))
         postgres.query(
-            "INSERT INTO bridge_schema VALUES (2, 'post', 0); "
+            f"INSERT INTO bridge_schema VALUES ({NEXT}, 'post', 0); "
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alertbridge'",
             postgres_url.rpartition("/")[2],
         )
-        for _try in range(50):
-            with pytest.raises(StorageBusy):
-                await old.write(put("b", "1"))
-            await asyncio.sleep(0.01)
+        assert "this version knows" in str(await asyncio.wait_for(stopped, 20))
+        with pytest.raises(StorageFatal):
+            await old.write(put("b", "1"))
+    finally:
+        await old.close()
 
 
 @pytest.mark.parametrize("fault", ["CREATE TABLE meta (name text);", "INSERT INTO nowhere VALUES (1);", "gibberish;"])
@@ -146,7 +151,7 @@ async def test_a_migration_that_fails_in_the_middle_leaves_the_old_schema(
     async with opened(postgres_url) as database:
         await database.write(put("a", "1"))
     before = tables(postgres, postgres_url)
-    with newer(monkeypatch, Half(2, "pre", f"CREATE TABLE added (a text);\n{fault}")), pytest.raises(StorageError):
+    with newer(monkeypatch, Half(NEXT, "pre", f"CREATE TABLE added (a text);\n{fault}")), pytest.raises(StorageError):
         await PostgresDatabase.open(postgres_url)
     assert tables(postgres, postgres_url) == before
     async with opened(postgres_url) as database:
@@ -156,7 +161,7 @@ async def test_a_migration_that_fails_in_the_middle_leaves_the_old_schema(
 async def test_bridges_that_start_at_once_on_an_empty_database_make_it_once(postgres_url: str) -> None:
     databases = await asyncio.gather(*(PostgresDatabase.open(postgres_url) for _ in range(8)))
     try:
-        assert sorted(database.migrated for database in databases) == [(0, 1)] + [(1, 1)] * 7
+        assert sorted(database.migrated for database in databases) == [(0, NOW_KNOWN)] + [(NOW_KNOWN, NOW_KNOWN)] * 7
         await asyncio.gather(*(database.write(put("a", "1")) for database in databases))
     finally:
         await asyncio.gather(*(database.close() for database in databases))

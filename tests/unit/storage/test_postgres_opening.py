@@ -9,13 +9,14 @@ import pytest
 
 from bridge.domain.errors import StorageError
 from bridge.storage.postgres import PostgresDatabase
+from bridge.storage.statements import halves
 from tests.contract.storage.units import fact, put
 from tests.pgbouncer import pgbouncer
 from tests.postgres import ROLE, Cluster
 from tests.running_bridge import free_port
 from tests.unit.storage.losing import opened
 
-NEWEST = 1
+NEWEST = halves("postgres")[-1].number
 
 
 @pytest.fixture
