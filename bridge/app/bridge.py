@@ -176,11 +176,9 @@ class Bridge:
         return Health(await self._is_ready(), self._troubles())
 
     async def _is_ready(self) -> bool:
-        if self._database.full():
-            return False
         if not self.intake.healthy:
             await self._try_a_commit()
-        return self.intake.healthy and not self._stopping
+        return self.intake.healthy and not self._database.full() and not self._stopping
 
     def _troubles(self) -> tuple[Trouble, ...]:
         channels = self.transactions.generation().channels

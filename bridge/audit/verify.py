@@ -29,9 +29,12 @@ def verify(
     trust: Trust,
     *,
     anchor: Path | None = None,
+    beside: bool = True,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> Report:
     """Judge the audit log of a SQLite database file, or of a PostgreSQL database, which has no head file beside it.
+
+    `beside` False says that the file is a copy, which has none either.
 
     Raises:
         StorageError: the database, its head file or the anchor cannot be read, or there are checkpoints and no key.
@@ -39,7 +42,7 @@ def verify(
     try:
         # Before the snapshot: a running bridge may write newer ones any moment, and they would seem to name missing records.
         outside = None if anchor is None else read_anchor(anchor)
-        head = published(database) if isinstance(database, Path) else None
+        head = published(database) if isinstance(database, Path) and beside else None
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
     with open_audit_log(database) as log:
@@ -49,10 +52,11 @@ def verify(
         pins.findings += damage
         if pruned is not None:
             pins.judge_pruned(seq, pruned)
-        if isinstance(database, Path):
+        if isinstance(database, Path) and beside:
             pins.add_head(head, required=anchor is None)
         elif anchor is None:
-            pins.notes.append("beside a server there is no head file: an --anchor tells whether the end was cut off")
+            what = "a copy" if isinstance(database, Path) else "a server"
+            pins.notes.append(f"beside {what} there is no head file: an --anchor tells whether the end was cut off")
         if anchor is not None and outside is not None:
             pins.add_anchor(anchor, outside)
         walk = Walk(pins.pins, header, shared=log.shared)

@@ -89,7 +89,10 @@ class Context(Struct, frozen=True):
 
 
 class Channel(Protocol):
-    """One configured channel. The constructor takes (name, options)."""
+    """One configured channel. The constructor takes (name, options).
+
+    A class whose messages no person reads says `people = False`: it gets every message of a storm, people get digests.
+    """
 
     Options: ClassVar[type[ChannelOptions]]
     idempotency: ClassVar[Idempotency]

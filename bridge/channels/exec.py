@@ -86,6 +86,7 @@ class ExecChannel:
 
     Options: ClassVar[type[ChannelOptions]] = ExecOptions
     idempotency: ClassVar[Idempotency] = "none"
+    people: ClassVar[bool] = False
     follows_acknowledgement: ClassVar[bool] = False
 
     def __init__(self, name: str, options: ExecOptions, *, exec_directories: tuple[Path, ...] = ()) -> None:

@@ -44,6 +44,13 @@ class ChannelRegistry:
         """
         return cast("type[ChannelOptions]", self._plugins.options_model(type_name))
 
+    def for_people(self, type_name: str) -> bool:
+        """Whether people read such channels, as its class says in `people`; a class that says nothing is for people."""
+        try:
+            return bool(getattr(self._plugins.get(type_name), "people", True))
+        except BridgeError:
+            return True
+
     def create(self, name: str, options: ChannelOptions, *, exec_directories: Sequence[Path] = ()) -> Channel:
         """The channel `name` of the type its options name.
 

@@ -91,6 +91,7 @@ class WebhookChannel:
 
     Options: ClassVar[type[ChannelOptions]] = WebhookOptions
     idempotency: ClassVar[Idempotency] = "native"
+    people: ClassVar[bool] = False
     follows_acknowledgement: ClassVar[bool] = False
 
     def __init__(self, name: str, options: WebhookOptions) -> None:

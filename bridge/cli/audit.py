@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
 
 from bridge.audit.export import Exported, export
 from bridge.audit.findings import Report
-from bridge.audit.pins import Trust
-from bridge.audit.verify import Progress, verify
+from bridge.audit.verify import verify
 from bridge.cli.choices import chosen
 from bridge.cli.located import required
-from bridge.config.documents import find_files
+from bridge.cli.progress import progress_bar
+from bridge.cli.trusted import ROUTES, keys_file, settings_of, trust_of
 from bridge.domain.audit import Kind
 from bridge.domain.duration import parse_duration
-from bridge.domain.errors import BridgeError, SecretError
+from bridge.domain.errors import BridgeError
 from bridge.domain.moment import micros
-from bridge.secrets.instance import InstanceKeys, VerifyKey
-from bridge.secrets.keyring import Keyring, locate
-from bridge.secrets.public_keys import PublicKeys
-from bridge.secrets.settings import LightSettings, light_settings
 from bridge.storage.audit_log import Filter
-from bridge.storage.postgres_address import Address
 
 app = typer.Typer(
     help="The audit log, straight from the database.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -41,7 +29,7 @@ app = typer.Typer(
 _DOES_NOT_HOLD = 1
 _WRONG_USAGE = 2
 _COULD_NOT = 3
-_ROUTES = Path("routes")
+_ROUTES = ROUTES
 
 Config = Annotated[Path, typer.Option("--config", help="a file, or a directory of YAML files")]
 Database = Annotated[Path | None, typer.Option("--database", help="instead of the configured database file")]
@@ -108,10 +96,11 @@ def verify_log(
 ) -> None:
     """Hash every record again, check every signature, and compare with the deliveries. Exit 1 if anything does not hold."""
     try:
-        settings = _settings(config)
+        settings = settings_of(config)
         judged = required(settings, database, keyring)
-        trust = _trust(settings, judged, keyring, public_keys)
-        with _bar() as progress:
+        beside = (keys_file(judged),) if isinstance(judged, Path) else ()
+        trust = trust_of(settings, beside, keyring, public_keys)
+        with progress_bar() as progress:
             report = verify(judged, trust, anchor=anchor, progress=progress)
     except BridgeError as error:
         _fail(str(error), _COULD_NOT)
@@ -122,7 +111,7 @@ def verify_log(
 
 def _print(config: Path, database: Path | None, wanted: Filter, *, as_json: bool) -> None:
     try:
-        for record in export(required(_settings(config), database), wanted):
+        for record in export(required(settings_of(config), database), wanted):
             typer.echo(msgspec.json.encode(record) if as_json else _line(record))
     except BridgeError as error:
         _fail(str(error), _COULD_NOT)
@@ -164,40 +153,6 @@ def _tell(report: Report, *, as_json: bool) -> None:
         typer.echo(f"the audit log holds: {counted}, {through}")
 
 
-def _settings(config: Path) -> LightSettings:
-    try:
-        files = find_files(config) if config != _ROUTES or config.exists() else ()
-    except OSError as error:
-        raise SecretError(f"{config}: cannot be read: {error.strerror}") from error
-    return light_settings(files, os.environ)
-
-
-def _trust(settings: LightSettings, database: Path | Address, keyring: Path | None, public_keys: Path | None) -> Trust:
-    """Public keys that were given, else the keyring's, else the configured public keys; and those beside a database file."""
-    keys = _audit_keys(settings, keyring, public_keys)
-    if isinstance(database, Address):
-        return Trust(keys)
-    beside = database.with_name(database.name + ".keys")
-    try:
-        former = InstanceKeys.load(beside).verifiers if beside.exists() else ()
-    except SecretError:
-        if not keys:
-            raise
-        former = ()  # an auditor with the public keys need not be able to read private ones
-    return Trust(keys, former)
-
-
-def _audit_keys(settings: LightSettings, keyring: Path | None, public_keys: Path | None) -> tuple[VerifyKey, ...]:
-    if public_keys is not None:
-        return PublicKeys.load(public_keys).audit
-    ring = keyring or locate(settings.keyring, os.environ)
-    if ring is not None and ring.exists():
-        return Keyring.load(ring).instance_keys().verifiers
-    if settings.public_keys is not None and settings.public_keys.exists():
-        return PublicKeys.load(settings.public_keys).audit
-    return ()
-
-
 def _since(text: str) -> int:
     """A moment or a time span before now, as µs since 1970."""
     if not text:
@@ -211,23 +166,6 @@ def _since(text: str) -> int:
     except ValueError:
         _fail(f"--since {text!r} is neither a time (2026-01-31T12:00:00Z) nor a duration (1h)", _WRONG_USAGE)
     return micros(at if at.tzinfo else at.replace(tzinfo=UTC))
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _stage, _done, _total: None
-        return
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total or None)
-            bar.update(tasks[stage], completed=done)
-
-        yield progress
 
 
 def _fail(message: str, code: int) -> NoReturn:

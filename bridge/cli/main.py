@@ -28,6 +28,8 @@ _MODULES = {
     "deliveries": "bridge.cli.deliveries",
     "secrets": "bridge.cli.secrets",
     "audit": "bridge.cli.audit",
+    "backup": "bridge.cli.backup",
+    "restore": "bridge.cli.restore",
     "migrate": "bridge.cli.migrate",
     "version": "bridge.cli.version",
 }

@@ -137,11 +137,10 @@ class NamedSections:
             self._findings.unknown_name(named.mark, "channel", entry.options.fallback, channels)
 
     def _warn_of_later(self, name: str, node: Mapping) -> None:
-        for key in ("storm", "stale_after"):
-            if node.get(key) is not None:
-                self._findings.warning(
-                    node.key_mark(key), f"sources.{name}.{key} is read but has no effect in this version"
-                )
+        if node.get("stale_after") is not None:
+            self._findings.warning(
+                node.key_mark("stale_after"), f"sources.{name}.stale_after is read but has no effect in this version"
+            )
 
     def _judge_entry_name(self, key: Scalar) -> None:
         if not is_entry_name(key.text):

@@ -51,8 +51,10 @@ class SourceAuth(Section):
 
 
 class Storm(Section):
+    """More new incidents than this within the span are told to people in digests, to machines one by one."""
+
     new_incidents: int = Field(default=500, ge=1)
-    per: Duration = timedelta(minutes=1)
+    per: Duration = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1), le=timedelta(days=1))
 
 
 class SourceSettings(Section):
@@ -66,7 +68,7 @@ class SourceSettings(Section):
     stale_after: Duration | None = Field(
         default=None, description="resolve what was not repeated for so long; off if absent"
     )
-    storm: Storm | None = None
+    storm: Storm | None = Field(default=None, description="off if absent")
 
 
 class AccessToken(Section):

@@ -28,11 +28,13 @@ ENDS = frozenset(
     {DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.SUPERSEDED, DeliveryState.CANCELLED, DeliveryState.EXPIRED}
 )
 
-CANCELLED_BY_ACKNOWLEDGEMENT = frozenset({Reason.OPENED, Reason.CHANGED, Reason.REMINDER, Reason.ESCALATED})
+CANCELLED_BY_ACKNOWLEDGEMENT = frozenset(
+    {Reason.OPENED, Reason.CHANGED, Reason.REMINDER, Reason.DIGEST, Reason.ESCALATED}
+)
 
 _KEEPS = {
-    Reason.OPENED: frozenset({Reason.CHANGED, Reason.REMINDER, Reason.ESCALATED}),
-    Reason.ESCALATED: frozenset({Reason.CHANGED, Reason.REMINDER}),
+    Reason.OPENED: frozenset({Reason.CHANGED, Reason.REMINDER, Reason.DIGEST, Reason.ESCALATED}),
+    Reason.ESCALATED: frozenset({Reason.CHANGED, Reason.REMINDER, Reason.DIGEST}),
 }
 
 

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     OPENED = "opened"
     CHANGED = "changed"
     REMINDER = "reminder"
+    DIGEST = "digest"
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"

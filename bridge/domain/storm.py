@@ -100,7 +100,9 @@ def words(storm: Storm, tally: Tally, order: Sequence[str]) -> str:
         f"Since {since} more than {storm.most} came within {format_duration(storm.per)}:"
         " they are told together, not one by one."
     )
-    worst = sorted(tally.severe, key=lambda entry: order.index(entry.severity) if entry.severity in order else len(order))
+    worst = sorted(
+        tally.severe, key=lambda entry: order.index(entry.severity) if entry.severity in order else len(order)
+    )
     lines.append("Open by severity: " + _counted([(entry.severity or "none", entry.open) for entry in worst]))
     lines.append("Most frequent: " + _counted(tally.names))
     if len(tally.routes) > 1:
@@ -109,9 +111,9 @@ def words(storm: Storm, tally: Tally, order: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def next_wait(wait: timedelta, per: timedelta, phase: Phase) -> timedelta:
-    """How long until the next look: a span while it lasts, afterwards twice as long each time, up to ten minutes."""
-    return per if phase is Phase.LASTS else min(2 * wait, max(per, LONGEST_WAIT))
+def next_wait(wait: timedelta, per: timedelta) -> timedelta:
+    """How long until the next look when the storm is over: twice as long each time, up to ten minutes."""
+    return min(2 * wait, max(per, LONGEST_WAIT))
 
 
 def _counted(counts: Sequence[tuple[str, int]]) -> str:

@@ -16,6 +16,7 @@ from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import ChannelError, FailureReason, Retryable
 from bridge.domain.message import AlertView, Message, Reason
+from bridge.domain.storm import GROUP
 from bridge.engine.claim import Job
 from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.leases import Leases
@@ -120,6 +121,7 @@ class Attempt(Struct, frozen=True):
             acknowledged_by=incident.acknowledged_by,
             truncated=incident.truncated,
             fired_and_resolved=resolved and reason is Reason.RESOLVED and not job.told,
+            digest=incident.group_hash == GROUP,
         )
 
 

@@ -21,6 +21,7 @@ _CHECKPOINTS = 100
 _CHAINS = 200
 _STOPPED = "stopped"
 _HEADER = "pruned"
+_SHARED_HISTORY = "shared_history"
 
 
 class SegmentUnsound(BridgeError):  # noqa: N818 - reads as the state it reports
@@ -88,6 +89,7 @@ async def prune(tx: Tx, segment: Segment, now: datetime, keys: InstanceKeys, *, 
     if first is None or first[0] != segment.first:
         return False
     known = await journal.fact(tx, _HEADER) or ""
+    shared = shared or await journal.fact(tx, _SHARED_HISTORY) is not None
     detail = pruned_detail(_header(segment, known, shared=shared), keys)
     tx.record(pruned_record(now, detail))
     await journal.set_fact(tx, _HEADER, detail)

@@ -76,14 +76,15 @@ class Builder:
         entry = config.channels[name]
         sealed = entry.options or ChannelOptions.model_validate({"type": entry.type})
         credential = _credential(entry)
+        people = self._channels.for_people(entry.type)
         try:
             options = open_channel(config, name, opener)
             self._register(options)
             directories: Sequence[Path] = config.exec.directories
             channel = self._channels.create(name, options, exec_directories=directories)
         except BridgeError as error:
-            return ConfiguredChannel(name, sealed, None, credential, str(error))
-        return ConfiguredChannel(name, options, channel, credential)
+            return ConfiguredChannel(name, sealed, None, credential, str(error), people)
+        return ConfiguredChannel(name, options, channel, credential, people=people)
 
     def _chain(self, calls: tuple[HookCall, ...], opener: SecretOpener) -> Chain:
         return Chain(tuple(self._hook(call, opener) for call in calls))

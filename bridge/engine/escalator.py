@@ -35,7 +35,8 @@ async def take_step(work: Work, timer: Timer) -> bool:
     work.record(
         Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step)
     )
-    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED)
+    key = f"{step.escalation}#{step.index}#{step.done}"
+    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED, step=key)
     await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
     following = again(step, timer.due_at, work.now)
     if following is not None:

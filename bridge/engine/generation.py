@@ -25,7 +25,8 @@ SETTLE = timedelta(seconds=60)
 class ConfiguredChannel(Struct, frozen=True):
     """A channel ready to send, or `problem` that parks its deliveries (a secret that does not open).
 
-    `credential` names what breaker and rate belong to: channels that share a credential share it.
+    `credential` names what breaker and rate belong to: channels that share a credential share it. `people` says that
+    people read it, who are told of a storm in digests.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ConfiguredChannel(Struct, frozen=True):
     channel: Channel | None
     credential: str
     problem: str = ""
+    people: bool = True
 
     @property
     def follows(self) -> bool:

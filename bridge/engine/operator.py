@@ -12,7 +12,8 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.message import Reason
-from bridge.engine import outbox, replay
+from bridge.engine import outbox, replay, storm
+from bridge.engine.backups import BackupFacts, put_on_record
 from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.queries import Queries
 from bridge.engine.replay import Ask
@@ -79,6 +80,7 @@ class Operator(Queries):
             told = bool(await incidents.told_channels(work.tx, found.id))
             await outbox.tell(work, opened, Reason.REMINDER if told else Reason.OPENED, first=False)
             await incidents.save(work.tx, replace(opened, told_at=now))
+            await storm.unacknowledged(work, found)
             return ""
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
@@ -129,6 +131,15 @@ class Operator(Queries):
         """
         return await replay.replay(self._transactions, ask, by, now, cursor=cursor, limit=limit, dry_run=dry_run)
 
+    async def backed_up(self, backup: BackupFacts, by: str, now: datetime) -> BackupFacts:
+        """Put a backup that was made beside us on record.
+
+        Raises:
+            Conflict: it is one of another database.
+        """
+        await self._transactions.write(now, lambda work: put_on_record(work.tx, backup, by, now))
+        return backup
+
 
 async def _get(work: Work, incident: str) -> Incident:
     found = await incidents.get(work.tx, incident)
@@ -150,6 +161,7 @@ async def _acknowledge(work: Work, found: Incident, by: str) -> None:
             work.record(Kind.CANCELLED, incident=found.id, delivery=delivery, channel=channel, reason="acknowledged")
     await incidents.save(work.tx, acknowledged)
     await outbox.tell_channels(work, acknowledged, await _followers(work, found), Reason.ACKNOWLEDGED)
+    await storm.acknowledged(work, acknowledged)
 
 
 async def _followers(work: Work, found: Incident) -> list[str]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import Reason
+from bridge.domain.storm import GROUP
+from bridge.engine import storm
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
@@ -19,31 +21,50 @@ async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool) -
 
     `first` says that the incident is new, so that nothing can be queued yet.
     """
-    channels: Iterable[str] = work.generation.channels_of(incident.receiver)
+    of_storm = incident.group_hash == GROUP
+    channels: Iterable[str] = (incident.receiver,) if of_storm else work.generation.channels_of(incident.receiver)
+    if first:
+        await storm.opened(work, incident)
     if reason is Reason.RESOLVED and not first:
         channels = await _who_heard(work, incident)
     return await tell_channels(work, incident, channels, reason, first=first)
 
 
 async def tell_channels(
-    work: Work, incident: Incident, channels: Iterable[str], reason: Reason, *, first: bool = False, note: str = ""
+    work: Work,
+    incident: Incident,
+    channels: Iterable[str],
+    reason: Reason,
+    *,
+    first: bool = False,
+    note: str = "",
+    step: str = "",
 ) -> bool:
-    """Queue one delivery for each channel that wants the reason; whether there was any."""
+    """Queue one delivery for each channel that wants the reason; whether there was any. `step` is the escalation's."""
     queued = False
     for channel in dict.fromkeys(channels):
         if _wants(work, incident, channel, reason):
-            await put(work, incident, channel, reason, first=first, note=note)
+            await put(work, incident, channel, reason, first=first, note=note, step=step)
             queued = True
     return queued
 
 
 async def put(
-    work: Work, incident: Incident, channel: str, reason: Reason, *, first: bool = False, note: str = ""
+    work: Work,
+    incident: Incident,
+    channel: str,
+    reason: Reason,
+    *,
+    first: bool = False,
+    note: str = "",
+    step: str = "",
 ) -> None:
-    """Queue one delivery in place of what waits for (incident, channel).
+    """Queue one delivery in place of what waits for (incident, channel); in a storm, leave it to the digest.
 
     A replaced delivery hands on its age, so that its time to give up still counts, and its wait if it was tried.
     """
+    if await storm.absorbs(work, incident, channel, reason, first=first, step=step):
+        return
     created_at = due_at = work.now
     if not first:
         for waiting in await deliveries.queued(work.tx, incident.id, channel):

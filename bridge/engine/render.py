@@ -35,10 +35,13 @@ _OPENINGS = {
 }
 
 
+_STORMY = frozenset({Reason.OPENED, Reason.DIGEST, Reason.REMINDER})
+
+
 class IncidentView(Struct, frozen=True):
     """What a message says, before there are words for it. Fields as in `Message`.
 
-    `note` is a line of the engine's own; of a notice it is the text.
+    `note` is a line of the engine's own; of a notice, and of the digest of a storm, it is the text.
     """
 
     reason: Reason
@@ -59,6 +62,7 @@ class IncidentView(Struct, frozen=True):
     acknowledged_by: str = ""
     truncated: int = 0
     fired_and_resolved: bool = False
+    digest: bool = False
 
 
 def render(view: IncidentView, options: ChannelOptions, templates: Templates | None, *, words: bool = True) -> Message:
@@ -74,6 +78,8 @@ def render(view: IncidentView, options: ChannelOptions, templates: Templates | N
 
 def _built_in(view: IncidentView, *, words: bool) -> Message:
     common_labels = common([alert.labels for alert in view.alerts])
+    if view.digest:
+        return _digest(view, common_labels)
     title = text = ""
     if words:
         firing = [alert for alert in view.alerts if alert.status is Status.FIRING]
@@ -103,6 +109,19 @@ def _built_in(view: IncidentView, *, words: bool) -> Message:
         view.truncated,
         view.fired_and_resolved,
     )
+
+
+def _digest(view: IncidentView, common_labels: Mapping[str, str]) -> Message:
+    """What is told of a storm: the first line of its note is the title. The alert that stands for it says the same."""
+    text = view.note or "\n".join(alert.annotations.get("summary", "") for alert in view.alerts)
+    first, _, rest = text.partition("\n")
+    alerts = tuple(replace(alert, annotations={"summary": first, "description": rest}) for alert in view.alerts)
+    return Message(
+        view.reason, view.status, view.incident, view.channel, view.receiver, view.source, view.route,
+        _line(f"[{_state(view, 1) if view.reason not in _STORMY else 'STORM'}] {first}", _MAX_TITLE), rest or first,
+        alerts, view.group_labels, common_labels, common([alert.annotations for alert in alerts]), view.severity,
+        view.opened_at, view.dedup, view.group_key, view.external_url, acknowledged_by=view.acknowledged_by,
+    )  # fmt: skip
 
 
 def _title(view: IncidentView, firing: int, common_labels: Mapping[str, str]) -> str:

@@ -97,8 +97,10 @@ class Sweeper:
         async def decision(work: Work) -> None:
             for delivery in over:
                 claimed = None if work.is_in_flight(delivery) else await deliveries.claim(work.tx, delivery)
-                # Looked at again: the clock may have been set back meanwhile.
-                if claimed is not None and gives_up(claimed.created_at, work.now, limits.get(claimed.channel, _FORGOTTEN)):
+                if claimed is None:
+                    continue
+                limit = limits.get(claimed.channel, _FORGOTTEN)
+                if gives_up(claimed.created_at, work.now, limit):  # again: the clock may have been set back meanwhile
                     await die(work, claimed, Retryable(FailureReason.GAVE_UP, "its time is over"))
 
         if over:

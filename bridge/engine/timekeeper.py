@@ -17,6 +17,7 @@ from bridge.domain.errors import StorageError
 from bridge.engine.escalator import take_step
 from bridge.engine.judging import judge, put_aside
 from bridge.engine.late import replay
+from bridge.engine.storm_digest import look
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
 from bridge.engine.work import Effects, Work
@@ -105,6 +106,8 @@ class Timekeeper:
                 if timer.kind == "step":
                     if await take_step(work, timer):
                         lags.append((work.now - timer.due_at).total_seconds())
+                elif timer.kind == "storm":
+                    await look(work, timer)
                 else:
                     await replay(work, timer)
             return lags

@@ -13,7 +13,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage
-from bridge.http import deliveries
+from bridge.http import backups, deliveries
 from bridge.http.access import Principal, Role
 from bridge.http.acting import Act, Acting
 from bridge.http.asking import CURSOR, INCIDENT, LIMIT, NUMBER, WORD, as_json, asked, limit, matching, named, states
@@ -25,7 +25,7 @@ from bridge.http.problem import Problem, common_headers
 NDJSON = "application/x-ndjson"
 
 
-class Operator(deliveries.Operator, Protocol):
+class Operator(deliveries.Operator, backups.Operator, Protocol):
     """What the engine offers: `bridge.engine.operator.Operator`."""
 
     async def incidents(
@@ -50,9 +50,13 @@ class ApiV1:
         self._acting = acting = Acting(reader, gate)
         self._clock = clock
         self._deliveries = deliveries.DeliveriesApi(operator, acting, clock)
+        self._backups = backups.BackupsApi(operator, acting, clock)
 
     def operations(self) -> tuple[Operation, ...]:
-        return (*self._incident_operations(), *self._deliveries.operations(), self._audit_operation())
+        return (
+            *self._incident_operations(), *self._deliveries.operations(), self._audit_operation(),
+            *self._backups.operations(),
+        )  # fmt: skip
 
     def _incident_operations(self) -> tuple[Operation, ...]:
         one = "/api/v1/incidents/{incident}"

@@ -27,6 +27,7 @@ bytes that are stored, whatever they are."""
 
 _COLUMNS = "seq, chain, at, kind, actor, source, incident, delivery, channel, attempt, reason, digest, detail, hash"
 
+_HISTORY = "SELECT 1 FROM meta WHERE name = 'shared_history'"
 _TEXTS = ("chain", "kind", "actor", "source", "incident", "delivery", "channel", "reason", "digest", "detail")
 _RAW = ", ".join(["seq", "at", "attempt", "hash", *(f"CAST({column} AS BLOB)" for column in _TEXTS)])
 
@@ -101,12 +102,11 @@ class AuditLog(Protocol):
 
 
 class SqliteAuditLog:
-    """One snapshot of a database file."""
-
-    shared = False
+    """One snapshot of a database file. `shared` if its history is that of a server's database, from which it was copied."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.shared = connection.execute(_HISTORY).fetchone() is not None
 
     def last_seq(self) -> int:
         """The highest sequence number, 0 for an empty table."""

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from bridge.domain.errors import StorageError
+from bridge.storage.migrate import migrate
 from bridge.storage.statements import migrations, statements
 
 Advance = Callable[[int, int], None]
@@ -50,7 +51,7 @@ def schema_of(path: Path) -> int:
     if not path.is_file():
         raise StorageError(f"{path}: there is no such file")
     try:
-        with closing(_reading(path)) as connection:
+        with closing(open_reading(path)) as connection:
             number = int(connection.execute("PRAGMA user_version").fetchone()[0])
             if not number or connection.execute(_SQL["copy_is_ours"]).fetchone()[0] != 2:
                 raise StorageError(f"{path} is no database of alertbridge")
@@ -71,7 +72,7 @@ def copy_file(source: Path, target: Path, advance: Advance) -> None:
         StorageError: it cannot be read, or there is no room.
     """
     try:
-        with closing(_reading(source)) as connection, closing(_making(target)) as copy:
+        with closing(open_reading(source)) as connection, closing(_making(target)) as copy:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # all of it is of this moment
             connection.backup(copy, pages=_PAGES, progress=lambda _status, left, total: advance(total - left, total))
@@ -98,7 +99,7 @@ def note_of(copy: Path) -> CopyNote:
         StorageError: it cannot be read.
     """
     try:
-        with closing(_reading(copy)) as connection:
+        with closing(open_reading(copy)) as connection:
             row = connection.execute(_SQL["meta_get"], (NOTE,)).fetchone()
             head = connection.execute(_SQL["copy_head"]).fetchone()
     except sqlite3.Error as error:
@@ -116,7 +117,7 @@ def require_sound(copy: Path) -> None:
         StorageError: the file is damaged.
     """
     try:
-        with closing(_reading(copy)) as connection:
+        with closing(open_reading(copy)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
     except sqlite3.Error as error:
         raise StorageError(f"the copy is damaged: {error}") from error
@@ -139,9 +140,19 @@ def make_ready(copy: Path, fact: str, value: str, now: int) -> None:
         connection.execute("COMMIT")
 
 
+def migrate_copy(copy: Path) -> None:
+    """Bring a copy to this version's schema.
+
+    Raises:
+        StorageError: it was written by a newer version.
+    """
+    with closing(_making(copy)) as connection:
+        migrate(connection)
+
+
 def newest_checkpoint(copy: Path) -> str | None:
     """The text of the newest stored checkpoint."""
-    with closing(_reading(copy)) as connection:
+    with closing(open_reading(copy)) as connection:
         row = connection.execute(_SQL["checkpoint_last"]).fetchone()
     return None if row is None else str(row[0])
 
@@ -190,7 +201,8 @@ def _set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute(_SQL["meta_set"], (name, value))
 
 
-def _reading(path: Path) -> sqlite3.Connection:
+def open_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write to the file, and so never checkpoints it. Raises sqlite3.Error."""
     connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, isolation_level=None)
     with contextlib.suppress(sqlite3.Error):
         connection.execute("PRAGMA query_only = ON")

@@ -1,6 +1,6 @@
 """Room on the disk: requests are refused before it is full, so that what was accepted can still be told and recorded.
 
-Below the mark (32 MiB, less on a small disk) no request is taken any more, while outcomes, acknowledgements and steps are
+Below the mark (32 MiB, less on a small disk; more while the ballast is gone) no request is taken any more, while outcomes, acknowledgements and steps are
 still written. At 100 % not even a DELETE or a checkpoint goes (SQLite answers `SQLITE_FULL`); for that hour a ballast file
 beside the database is kept, given up when a commit finds no room, and made again when there is enough.
 """
@@ -20,7 +20,8 @@ _BALLAST = 16 * 2**20
 _SMALL = 8
 """The mark takes at most this share (an eighth) of a small disk, and so does the ballast."""
 
-_LOOK_EVERY = 0.5
+_SHARE = 2**40
+_LOOK_EVERY = 0.02
 _log = structlog.get_logger("bridge.storage")
 
 
@@ -40,10 +41,12 @@ class Room:
         self._monotonic = monotonic
         self._looked_at = -_LOOK_EVERY
         self._full = ""
+        self.share = _SHARE
+        """How long the write-ahead log may get: on a small disk an eighth of it."""
         self._kept_at = -_LOOK_EVERY
 
     def full(self) -> str:
-        """Why no request may be taken, with figures; empty if there is room. Looks at the disk twice a second."""
+        """Why no request may be taken, with figures; empty if there is room. Looks at the disk at most fifty times a second."""
         now = self._monotonic()
         if now - self._looked_at >= _LOOK_EVERY:
             self._looked_at = now
@@ -51,19 +54,21 @@ class Room:
         return self._full
 
     def keep(self) -> None:
-        """Make the ballast if it is missing and there is room for it and for twice the mark; asked often, done seldom."""
+        """Make the ballast if it is missing and there is room for it and for twice the mark; asked often."""
         now = self._monotonic()
         if now - self._kept_at < _LOOK_EVERY:
             return
         self._kept_at = now
         with contextlib.suppress(OSError):
             free, total = self._space()
-            size = min(_BALLAST, total // _SMALL)
+            size = _ballast(total)
+            self.share = max(1, total // _SMALL)
             if not self.ballast.exists() and free >= size + 2 * _mark(total):
                 self._write(size)
 
     def give(self) -> bool:
-        """Give the ballast up; whether there was any."""
+        """A commit found no room: give the ballast up; whether there was any."""
+        self._looked_at = -_LOOK_EVERY
         try:
             self.ballast.unlink()
         except OSError:
@@ -76,7 +81,7 @@ class Room:
             free, total = self._space()
         except OSError:  # what cannot be looked at is found out by the commit
             return ""
-        mark = _mark(total)
+        mark = _mark(total) if self.ballast.exists() else _mark(total) + _ballast(total)
         if free >= mark:
             return ""
         return f"{free // 1024} KiB are free where the database lies, and {mark // 1024} KiB are kept for what was accepted"
@@ -95,6 +100,10 @@ class Room:
             raise
         finally:
             os.close(descriptor)
+
+
+def _ballast(total: int) -> int:
+    return min(_BALLAST, total // _SMALL)
 
 
 def _mark(total: int) -> int:

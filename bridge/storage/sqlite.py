@@ -276,7 +276,7 @@ class SqliteDatabase:
             return
         grown = connection.total_changes - self._checkpointed, size - self._log_size
         changes = _CHECKPOINT_CHANGES_IN_A_LULL if self._queue.empty() else _CHECKPOINT_CHANGES
-        if grown[0] < changes and grown[1] < _CHECKPOINT_BYTES:
+        if grown[0] < changes and grown[1] < min(_CHECKPOINT_BYTES, self._room.share):
             return
         self._checkpointed = connection.total_changes
         self._empty_log(connection, "PASSIVE")

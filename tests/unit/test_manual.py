@@ -55,7 +55,7 @@ def test_every_section_is_described() -> None:
 
 
 def test_every_key_of_a_source_is_described() -> None:
-    later = {"storm", "stale_after"}  # read, without effect yet: `check` says so
+    later = {"stale_after"}  # read, without effect yet: `check` says so
     assert {*SourceSettings.model_fields, *SourceAuth.model_fields} - later <= quoted(page("sources.md"))
 
 

@@ -32,7 +32,7 @@ def postgres_file(name: str) -> set[str]:
 
 INSIDE = {
     "sqlite": {"audit_append"} | named_in("sqlite", "copies.sql"),
-    "postgres": postgres_file("inside.sql") | postgres_file("tuning.sql") | postgres_file("audit_log.sql"),
+    "postgres": set().union(*map(postgres_file, ("inside.sql", "tuning.sql", "audit_log.sql", "copies.sql"))),
 }
 """What the storage itself runs, not through a transaction's methods."""
 

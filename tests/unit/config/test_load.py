@@ -249,7 +249,6 @@ def test_options_of_later_versions_are_a_warning(tmp_path: Path) -> None:
     text = SMALLEST + "sources: {am: {storm: {new_incidents: 10}, stale_after: 1h}}"
 
     assert said(load_text(tmp_path, text)) == [
-        "main.yml:5:16: warning: sources.am.storm is read but has no effect in this version",
         "main.yml:5:44: warning: sources.am.stale_after is read but has no effect in this version",
     ]
 

@@ -39,15 +39,21 @@ class Disk:
 
 def test_below_the_mark_the_disk_counts_as_full_and_above_it_not(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "bridge.db", 10_000 * MIB)
+    disk.later().keep()
     assert disk.room.full() == ""
     disk.free = 31 * MIB
     assert "31744 KiB are free" in disk.later().full()
     disk.free = 33 * MIB
     assert disk.later().full() == ""
+    disk.room.give()
+    assert disk.later().full() != "", "what the ballast gave back is not for requests"
+    disk.free = 49 * MIB
+    assert disk.later().full() == ""
 
 
 def test_a_small_disk_has_a_small_mark(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "bridge.db", 16 * MIB)
+    disk.later().keep()
     disk.free = 3 * MIB
     assert disk.room.full() == ""
     disk.free = 1 * MIB
@@ -56,9 +62,9 @@ def test_a_small_disk_has_a_small_mark(tmp_path: Path) -> None:
 
 def test_the_disk_is_looked_at_now_and_then_only(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "bridge.db", 100 * MIB)
-    assert disk.room.full() == ""
+    assert disk.later().full() == ""
     disk.free = 0
-    disk.now = 0.4
+    disk.now += 0.01
     assert disk.room.full() == ""
     assert disk.later().full() != ""
 

@@ -176,7 +176,7 @@ CREATE TABLE receipts (
     PRIMARY KEY (incident, channel)
 );
 
--- Business time is a row. `kind`: step, flush, settle. `paused_for` keeps what was left of a wait.
+-- Business time is a row. `kind`: step, flush, alert, storm. `paused_for` keeps what was left of a wait.
 CREATE TABLE timers (
     id bigint PRIMARY KEY,
     kind text COLLATE "C" NOT NULL,
@@ -189,6 +189,40 @@ CREATE TABLE timers (
 CREATE INDEX timers_due ON timers (due_at) WHERE paused_for IS NULL;
 CREATE INDEX timers_incident ON timers (incident);
 CREATE INDEX timers_alert ON timers (alert) WHERE alert <> 0;
+
+-- What a source that may storm opened in this span and in the one before; `storm` names the storm it is in.
+CREATE TABLE storm_sources (
+    source text COLLATE "C" PRIMARY KEY,
+    began_at bigint NOT NULL,
+    opened bigint NOT NULL,
+    opened_before bigint NOT NULL,
+    over_at bigint NOT NULL,
+    storm text COLLATE "C" NOT NULL,
+    storm_began_at bigint NOT NULL
+);
+
+-- Of which incidents a channel hears by digest alone.
+CREATE TABLE storm_members (
+    incident text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
+    storm text COLLATE "C" NOT NULL,
+    PRIMARY KEY (incident, channel)
+);
+CREATE INDEX storm_members_storm ON storm_members (storm, channel);
+
+-- What a channel was told of a storm last, by which incident. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
+CREATE TABLE storm_channels (
+    storm text COLLATE "C" NOT NULL,
+    channel text COLLATE "C" NOT NULL,
+    incident text COLLATE "C" NOT NULL,
+    told_at bigint,
+    total bigint NOT NULL,
+    open bigint NOT NULL,
+    news bigint NOT NULL,
+    paging bigint NOT NULL,
+    pages text NOT NULL,
+    PRIMARY KEY (storm, channel)
+);
 
 CREATE TABLE audit (
     seq bigint PRIMARY KEY,

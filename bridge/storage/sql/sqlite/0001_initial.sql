@@ -126,7 +126,7 @@ CREATE TABLE receipts (
     PRIMARY KEY (incident, channel)
 ) STRICT, WITHOUT ROWID;
 
--- Business time is a row. `kind`: step, flush, settle. `paused_for` keeps what was left of a wait.
+-- Business time is a row. `kind`: step, flush, alert, storm. `paused_for` keeps what was left of a wait.
 CREATE TABLE timers (
     id INTEGER PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -139,6 +139,40 @@ CREATE TABLE timers (
 CREATE INDEX timers_due ON timers (due_at) WHERE paused_for IS NULL;
 CREATE INDEX timers_incident ON timers (incident);
 CREATE INDEX timers_alert ON timers (alert) WHERE alert <> 0;
+
+-- What a source that may storm opened in this span and in the one before; `storm` names the storm it is in.
+CREATE TABLE storm_sources (
+    source TEXT PRIMARY KEY,
+    began_at INTEGER NOT NULL,
+    opened INTEGER NOT NULL,
+    opened_before INTEGER NOT NULL,
+    over_at INTEGER NOT NULL,
+    storm TEXT NOT NULL,
+    storm_began_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Of which incidents a channel hears by digest alone.
+CREATE TABLE storm_members (
+    incident TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    storm TEXT NOT NULL,
+    PRIMARY KEY (incident, channel)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX storm_members_storm ON storm_members (storm, channel);
+
+-- What a channel was told of a storm last, by which incident. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
+CREATE TABLE storm_channels (
+    storm TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    told_at INTEGER,
+    total INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    news INTEGER NOT NULL,
+    paging INTEGER NOT NULL,
+    pages TEXT NOT NULL,
+    PRIMARY KEY (storm, channel)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (
     seq INTEGER PRIMARY KEY,
