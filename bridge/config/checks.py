@@ -104,10 +104,6 @@ def judge_storage(sections: Sections, findings: Findings) -> None:
     node = sections.settings.get("storage")
     if node is None:
         return
-    if node.get("retention") is not None:
-        findings.warning(
-            node.key_mark("retention"), "storage.retention: kept at least so long; this version removes nothing"
-        )
     url = node.get("url")
     if not isinstance(url, Scalar) or re.match("sqlite:.|env:|file:|sealed:|credential:", url.text):
         return

@@ -100,15 +100,13 @@ route: {receiver: out}
     ]
 
 
-@pytest.mark.parametrize("url", ["postgresql://u@h/d", "mysql://x", "bridge.db", "sqlite:"])
-def test_only_sqlite_is_a_storage_of_this_version(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("url", ["mysql://x", "bridge.db", "sqlite:"])
+def test_an_address_of_no_kind_of_database_there_is_is_an_error(tmp_path: Path, url: str) -> None:
     assert said(load_text(tmp_path, f"storage: {{url: '{url}'}}{SMALLEST}")) == [
-        ("main.yml:1:16: storage.url: this version stores in SQLite alone; write it like sqlite:var/bridge.db")
+        "main.yml:1:16: storage.url: write it like sqlite:var/bridge.db or postgresql://user@host/database"
     ]
 
 
-def test_a_retention_that_is_asked_for_is_answered_honestly(tmp_path: Path) -> None:
-    assert said(load_text(tmp_path, f"storage: {{retention: 30d}}{SMALLEST}")) == [
-        "main.yml:1:11: warning: storage.retention: kept at least so long; this version removes nothing"
-    ]
-    assert said(load_text(tmp_path, f"storage: {{url: sqlite:x.db}}{SMALLEST}")) == []
+@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgres://h/d", "sqlite:x.db", "env:DATABASE"])
+def test_an_address_of_either_database_is_taken(tmp_path: Path, url: str) -> None:
+    assert said(load_text(tmp_path, f"storage: {{url: '{url}', retention: 30d}}{SMALLEST}", ENVIRON)) == []

@@ -177,7 +177,7 @@ def test_a_bad_main_file_gives_no_configuration_and_no_last_good_stands_in(tmp_p
     [
         "access: {anonymous: [everybody]}",
         "egress: {deny: [privat]}",
-        "storage: {url: 'postgresql://u@h/d'}",
+        "storage: {url: 'mysql://u@h/d'}",
         "server: {listen: 0.0.0.0:1}\nserver: {}",
         "access:\n  tokens: [",
     ],
