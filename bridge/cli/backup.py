@@ -19,7 +19,7 @@ from bridge.domain.clock import SystemClock
 from bridge.domain.errors import StorageError
 from bridge.domain.moment import moment
 from bridge.engine.backups import BackupFacts
-from bridge.observe.logs import escape
+from bridge.observe.logs import configure, escape
 from bridge.secrets.files import read_private, write_atomically
 from bridge.secrets.instance import InstanceKeys
 
@@ -72,6 +72,7 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy the database into FILE, with the bridge running or not. A bridge that runs puts it on record, asked at --url."""
+    configure(format="console", level="warning")
     settings = settings_of(config)
     source = required(settings, database)
     beside = keys_file(source) if isinstance(source, Path) else None

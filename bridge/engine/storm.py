@@ -7,7 +7,7 @@ is ordered, acknowledged and ended as any other.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +24,7 @@ from bridge.storage.incidents import Incident
 from bridge.storage.storms import Source
 
 _NEWS = frozenset({Reason.CHANGED, Reason.REMINDER})
+_RELAPSE = timedelta(minutes=10)
 
 
 class StormData(Struct, frozen=True):
@@ -36,6 +37,7 @@ class StormData(Struct, frozen=True):
 
 
 _ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(StormData)
 
 
 def settings_of(work: Work, source: str) -> Storm | None:
@@ -53,12 +55,35 @@ async def opened(work: Work, incident: Incident) -> None:
     span = known.span.one_more(now, settings.per)
     known = replace(known, span=span)
     if span.rate(now, settings.per) > settings.new_incidents:
-        known = replace(known, over_at=now)
-        if not known.storm:
-            known = replace(known, storm=new_id(now), storm_began_at=now)
-            data = StormData(incident.source, now, settings.per.total_seconds(), fresh=True)
-            await look_at(work, known.storm, now, data)
+        if not known.lasts:
+            known = replace(known, storm=await _begin(work, incident.source, settings, known), storm_began_at=now)
+        known = replace(known, over_at=now, lasts=True)
     await storms.keep(work.tx, incident.source, known)
+
+
+async def _begin(work: Work, source: str, settings: Storm, known: Source) -> str:
+    """The storm that begins: the last one again if it was over a short while ago, and nobody has acknowledged it."""
+    now = work.now
+    if known.storm and now - known.over_at < max(_RELAPSE, 2 * settings.per) and await _comes_back(work, known.storm):
+        return known.storm
+    storm = new_id(now)
+    await look_at(work, storm, now, StormData(source, now, settings.per.total_seconds(), fresh=True))
+    return storm
+
+
+async def _comes_back(work: Work, storm: str) -> bool:
+    """Have a storm that was over looked at as if it were new, unless somebody has acknowledged it; whether that is so."""
+    found = await storms.timer(work.tx, storm)
+    timer = await timers.get(work.tx, found[0]) if found is not None else None
+    for heard in await storms.listeners(work.tx, storm):
+        digest = await incidents.get(work.tx, heard.incident) if heard.incident else None
+        if digest is not None and digest.state == "acknowledged":
+            return False
+    if timer is None:
+        return False
+    await timers.delete(work.tx, timer.id)
+    await look_at(work, storm, work.now, replace(_DECODER.decode(timer.data), fresh=True))
+    return True
 
 
 async def look_at(work: Work, storm: str, due: datetime, data: StormData) -> None:
@@ -109,7 +134,7 @@ async def _storm_of(work: Work, incident: Incident, channel: str, reason: Reason
     storm = next(iter(by_channel.values()), "")
     if not storm:
         known = await storms.source(work.tx, incident.source)
-        if known is not None and known.storm and (first or incident.opened_at >= known.storm_began_at):
+        if known is not None and known.lasts and (first or incident.opened_at >= known.storm_began_at):
             storm = known.storm
     return "" if not storm or (not first and await incidents.was_told(work.tx, incident.id, channel)) else storm
 

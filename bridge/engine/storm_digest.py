@@ -58,9 +58,9 @@ async def look(work: Work, timer: Timer) -> None:
     known = await storms.source(work.tx, data.source)
     settings = settings_of(work, data.source)
     per = (settings or _DEFAULT).per
-    if data.fresh:
-        await _withdraw(work, storm, data, per)
-    lasts = known is not None and known.storm == storm
+    if data.fresh and known is not None:
+        await _withdraw(work, storm, data.source, known.storm_began_at - per)
+    lasts = known is not None and known.lasts and known.storm == storm
     ends = lasts and (settings is None or known is None or work.now - known.over_at >= per)
     if ends:
         await storms.over(work.tx, data.source, storm)
@@ -77,17 +77,16 @@ async def look(work: Work, timer: Timer) -> None:
     await look_at(work, storm, work.now + wait, following)
 
 
-async def _withdraw(work: Work, storm: str, data: StormData, per: timedelta) -> None:
+async def _withdraw(work: Work, storm: str, source: str, since: datetime) -> None:
     """What was queued for people before anybody knew of the storm, and not tried, goes into the digest too."""
-    waiting = await storms.queued(work.tx, data.source, data.began_at - per, GROUP, _WITHDRAWN)
-    for delivery, incident, channel in waiting:
+    for delivery, incident, channel in await storms.queued(work.tx, source, since, GROUP, _WITHDRAWN):
         configured = work.generation.channels.get(channel)
         if configured is None or not configured.people or work.is_in_flight(delivery):
             continue
         if await storms.withdraw(work.tx, delivery, work.now):
             await storms.join(work.tx, storm, incident, channel)
             work.record(
-                Kind.SUPERSEDED, source=data.source, incident=incident, delivery=delivery, channel=channel,
+                Kind.SUPERSEDED, source=source, incident=incident, delivery=delivery, channel=channel,
                 reason="storm", detail=f"in the digest of storm {storm}",
             )  # fmt: skip
 

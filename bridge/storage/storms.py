@@ -19,7 +19,8 @@ _DECODER = msgspec.json.Decoder(tuple[str, ...])
 
 
 class Source(Struct, frozen=True):
-    """A source that may storm. `storm` names the storm it is in, empty if there is none.
+    """A source that may storm. `storm` names the storm that it is in (then it `lasts`) or was in last, as long as anything
+    of that is told; empty if there is none.
 
     `over_at` is when its rate was last too high; `storm_began_at` is the storm's.
     """
@@ -28,6 +29,7 @@ class Source(Struct, frozen=True):
     over_at: datetime
     storm: str
     storm_began_at: datetime
+    lasts: bool = False
 
 
 class Listener(Struct, frozen=True):
@@ -50,19 +52,19 @@ async def source(tx: Tx, name: str) -> Source | None:
     row = await tx.one("storm_source_get", name)
     if row is None:
         return None
-    return Source(Span(moment(row[0]), row[1], row[2]), moment(row[3]), row[4], moment(row[5]))
+    return Source(Span(moment(row[0]), row[1], row[2]), moment(row[3]), row[4], moment(row[5]), bool(row[6]))
 
 
 async def keep(tx: Tx, name: str, known: Source) -> None:
     span = known.span
     await tx.run(
         "storm_source_put", name, micros(span.began_at), span.opened, span.before, micros(known.over_at), known.storm,
-        micros(known.storm_began_at),
+        micros(known.storm_began_at), int(known.lasts),
     )  # fmt: skip
 
 
 async def over(tx: Tx, name: str, storm: str) -> None:
-    """The source is in this storm no more."""
+    """The storm lasts no longer."""
     await tx.run("storm_over", name, storm)
 
 
@@ -111,6 +113,7 @@ async def told_by(tx: Tx, incident: str) -> tuple[str, str] | None:
 
 async def forget(tx: Tx, storm: str) -> None:
     """Nothing is told of the storm any more; its incidents are told as any other."""
+    await tx.run("storm_past", storm)
     await tx.run("storm_members_drop", storm)
     await tx.run("storm_channels_drop", storm)
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.forks import QuickBridge
 from tests.faults.oracle_process import OracleProcess, oracle
-from tests.faults.serving import troubles
+from tests.faults.serving import troubles, until
 from tests.running_bridge import free_port
 
 CONFIG = """
@@ -52,7 +52,7 @@ def noted(watcher: OracleProcess, what: str, until: int = 0) -> Alerts:
     return found
 
 
-def arrived(wanted: Alerts, watcher: OracleProcess) -> Alerts:
+def missing(wanted: Alerts, watcher: OracleProcess) -> Alerts:
     """What of it has not been told, or its end instead."""
     there = noted(watcher, "received")
     return {(key, version) for key, version in wanted if not {(key, version), (key, version | 1)} & there}
@@ -76,61 +76,70 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         cluster.drop(name)
 
 
+def work_and_be_lost(folder: Path, watcher: OracleProcess, url: str, backup: Path) -> int:
+    """A bridge under load is backed up while its receivers are down, works on, and is lost with its folder.
+
+    Gives the time (CLOCK_MONOTONIC, ns) just before the backup.
+    """
+    lost = bridge_at(folder, watcher.url, url, "keyring.json")
+    on_a_server = not url.startswith("sqlite")
+    if on_a_server:
+        assert lost.command("secrets", "keygen", "--keyring", "keyring.json").returncode == 0
+        shutil.copy(lost.folder / "keyring.json", backup.parent)
+    lost.start()
+    watcher.load([lost.url], connections=12, resolve=0.2, repeat=0.1, seed=5, pause=0.002)
+    time.sleep(0.7)
+    watcher.sink("503")  # from here on nothing gets through, and all that is accepted waits
+    time.sleep(0.4)
+    before = time.monotonic_ns()
+    words = ["backup", str(backup), "--config", "routes", "--url", lost.url, "--by", "ada", "--json"]
+    ran = lost.command(*words, *([] if on_a_server else ["--with-keys"]))
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["recorded"], ran.stdout
+    time.sleep(0.4)
+    watcher.stop()
+    begun = time.monotonic_ns()
+    lost.kill()
+    watcher.killed(begun, time.monotonic_ns())
+    shutil.rmtree(lost.folder)
+    return before
+
+
+def restored(bridge: QuickBridge, backup: Path) -> None:
+    """Put the backup in place of the bridge's database; only an empty place will do."""
+    ran = bridge.command("restore", str(backup), "--config", "routes")
+    assert ran.returncode == 0, ran.stderr
+    again = bridge.command("restore", str(backup), "--config", "routes")
+    assert again.returncode == 3
+    assert "empty" in again.stderr
+
+
 def test_everything_accepted_before_the_backup_is_told_though_the_bridge_is_lost_with_all_it_had(
     tmp_path: Path, place: Place
 ) -> None:
     backup = tmp_path / "safe" / "bridge-backup.db"
     backup.parent.mkdir()
     with oracle(tmp_path) as watcher:
-        lost = bridge_at(tmp_path / "first", watcher.url, place("first"), "keyring.json")
-        on_a_server = "sqlite" not in (lost.folder / "routes" / "main.yml").read_text()
-        if on_a_server:
-            assert lost.command("secrets", "keygen", "--keyring", "keyring.json").returncode == 0
-            shutil.copy(lost.folder / "keyring.json", backup.parent)
-        lost.start()
-        watcher.load([lost.url], connections=12, resolve=0.2, repeat=0.1, seed=5, pause=0.002)
-        time.sleep(0.7)
-        watcher.sink("503")  # from here on nothing gets through, and all that is accepted waits
-        time.sleep(0.4)
-        before = time.monotonic_ns()
-        words = ["backup", str(backup), "--config", "routes", "--url", lost.url, "--by", "ada", "--json"]
-        ran = lost.command(*words, *([] if on_a_server else ["--with-keys"]))
-        assert ran.returncode == 0, ran.stderr
-        made = json.loads(ran.stdout)
-        assert made["recorded"], made
-        time.sleep(0.4)
-        watcher.stop()
-        begun = time.monotonic_ns()
-        lost.kill()
-        watcher.killed(begun, time.monotonic_ns())
-        shutil.rmtree(lost.folder)
-
+        before = work_and_be_lost(tmp_path / "first", watcher, place("first"), backup)
         wanted = noted(watcher, "answered", until=before)
         assert len(wanted) > 100
-        assert len(arrived(wanted, watcher)) > 10, "the backup was made while nothing waited"
-        url = place("second")
-        again = bridge_at(tmp_path / "second", watcher.url, url, str(backup.parent / "keyring.json"))
-        ran = again.command("restore", str(backup), "--config", "routes")
-        assert ran.returncode == 0, ran.stderr
-        ran = again.command("restore", str(backup), "--config", "routes")
-        assert ran.returncode == 3
-        assert "empty" in ran.stderr
+        assert len(missing(wanted, watcher)) > 10, "the backup was made while nothing waited"
+
+        bridge = bridge_at(tmp_path / "second", watcher.url, place("second"), str(backup.parent / "keyring.json"))
+        restored(bridge, backup)
         watcher.sink("ok")
-        again.start()
-        assert any("database_restored" in name for name in troubles(again))
-        end = time.monotonic() + 60
-        while arrived(wanted, watcher) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert arrived(wanted, watcher) == set()
+        bridge.start()
+        assert any("database_restored" in name for name in troubles(bridge))
+        until(lambda: not missing(wanted, watcher), 60)
 
         for key, version in sorted(noted(watcher, "answered") - wanted):  # Alertmanager goes on saying what fires
-            assert watcher.post(again.url, key, version) == 200
+            assert watcher.post(bridge.url, key, version) == 200
         assert watcher.drained(60)
-        assert again.stop() == 0
-        ran = again.command("audit", "verify", "--config", "routes")
+        assert bridge.stop() == 0
+        ran = bridge.command("audit", "verify", "--config", "routes")
         assert ran.returncode == 0, ran.stderr
         assert "the bridge started on a restored backup" in ran.stdout
-        ran = again.command("audit", "export", "--config", "routes", "--kind", "restored")
+        ran = bridge.command("audit", "export", "--config", "routes", "--kind", "restored")
         assert [json.loads(line)["reason"] for line in ran.stdout.splitlines()] == ["backup"]
         verdict = watcher.verdict()
         assert (verdict.lost, verdict.unexplained, verdict.out_of_order, verdict.odd) == (0, 0, 0, 0), verdict

@@ -107,6 +107,6 @@ def test_an_address_of_no_kind_of_database_there_is_is_an_error(tmp_path: Path, 
     ]
 
 
-@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgres://h/d", "sqlite:x.db", "env:DATABASE"])
+@pytest.mark.parametrize("url", ["postgresql://u@h/d", "postgres://h/d", "sqlite:x.db"])
 def test_an_address_of_either_database_is_taken(tmp_path: Path, url: str) -> None:
     assert said(load_text(tmp_path, f"storage: {{url: '{url}', retention: 30d}}{SMALLEST}", ENVIRON)) == []

@@ -190,7 +190,8 @@ CREATE INDEX timers_due ON timers (due_at) WHERE paused_for IS NULL;
 CREATE INDEX timers_incident ON timers (incident);
 CREATE INDEX timers_alert ON timers (alert) WHERE alert <> 0;
 
--- What a source that may storm opened in this span and in the one before; `storm` names the storm it is in.
+-- What a source that may storm opened in this span and in the one before; `storm` names the storm it
+-- is in, or was: what came in it is told together still, and it may come back.
 CREATE TABLE storm_sources (
     source text COLLATE "C" PRIMARY KEY,
     began_at bigint NOT NULL,
@@ -198,7 +199,8 @@ CREATE TABLE storm_sources (
     opened_before bigint NOT NULL,
     over_at bigint NOT NULL,
     storm text COLLATE "C" NOT NULL,
-    storm_began_at bigint NOT NULL
+    storm_began_at bigint NOT NULL,
+    lasts bigint NOT NULL
 );
 
 -- Of which incidents a channel hears by digest alone.

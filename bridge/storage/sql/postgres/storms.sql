@@ -1,14 +1,17 @@
 -- What a source opened lately, and the storm it is in, if any.
 -- name: storm_source_get
-SELECT began_at, opened, opened_before, over_at, storm, storm_began_at FROM storm_sources WHERE source = $1;
+SELECT began_at, opened, opened_before, over_at, storm, storm_began_at, lasts FROM storm_sources WHERE source = $1;
 
 -- name: storm_source_put
-INSERT INTO storm_sources (source, began_at, opened, opened_before, over_at, storm, storm_began_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO storm_sources (source, began_at, opened, opened_before, over_at, storm, storm_began_at, lasts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (source) DO UPDATE SET began_at = excluded.began_at, opened = excluded.opened, opened_before = excluded.opened_before,
-    over_at = excluded.over_at, storm = excluded.storm, storm_began_at = excluded.storm_began_at;
+    over_at = excluded.over_at, storm = excluded.storm, storm_began_at = excluded.storm_began_at, lasts = excluded.lasts;
 
 -- name: storm_over
-UPDATE storm_sources SET storm = '' WHERE source = $1 AND storm = $2;
+UPDATE storm_sources SET lasts = 0 WHERE source = $1 AND storm = $2;
+
+-- name: storm_past
+UPDATE storm_sources SET storm = '', lasts = 0 WHERE storm = $1;
 
 -- name: storm_member_add
 INSERT INTO storm_members (incident, channel, storm) VALUES ($1, $2, $3) ON CONFLICT (incident, channel) DO NOTHING;

@@ -140,7 +140,8 @@ CREATE INDEX timers_due ON timers (due_at) WHERE paused_for IS NULL;
 CREATE INDEX timers_incident ON timers (incident);
 CREATE INDEX timers_alert ON timers (alert) WHERE alert <> 0;
 
--- What a source that may storm opened in this span and in the one before; `storm` names the storm it is in.
+-- What a source that may storm opened in this span and in the one before; `storm` names the storm it
+-- is in, or was: what came in it is told together still, and it may come back.
 CREATE TABLE storm_sources (
     source TEXT PRIMARY KEY,
     began_at INTEGER NOT NULL,
@@ -148,7 +149,8 @@ CREATE TABLE storm_sources (
     opened_before INTEGER NOT NULL,
     over_at INTEGER NOT NULL,
     storm TEXT NOT NULL,
-    storm_began_at INTEGER NOT NULL
+    storm_began_at INTEGER NOT NULL,
+    lasts INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Of which incidents a channel hears by digest alone.
