@@ -91,11 +91,14 @@ class Cluster:
         """The URL of a database, through another port (a proxy's) if one is given."""
         return f"postgresql://{ROLE}@127.0.0.1:{port or self.port}/{database}"
 
-    def create(self) -> str:
-        """Make a database, and give its name. It sorts as people do, where the server can: not by bytes."""
+    def create(self, template: str = "template0") -> str:
+        """Make a database, and give its name. It sorts as people do, where the server can: not by bytes.
+
+        Another database as the template is copied; nobody may be connected to it.
+        """
         name = f"bridge_{os.getpid()}_{next(_names)}"
-        sorts = "LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'" if version() >= 15 else ""
-        self.query(f'CREATE DATABASE "{name}" TEMPLATE template0 {sorts}')
+        sorts = "LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C'" if version() >= 15 and template == "template0" else ""
+        self.query(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {sorts}')
         return name
 
     def drop(self, name: str) -> None:

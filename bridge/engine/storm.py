@@ -104,7 +104,7 @@ async def absorbs(work: Work, incident: Incident, channel: str, reason: Reason, 
     storm = await _storm_of(work, incident, channel, reason, first=first)
     if not storm:
         return False
-    urgent = await storms.join(work.tx, storm, incident.id, channel)
+    urgent = await storms.join(work.tx, storm, incident.id, channel, follows=not step)
     if step:
         urgent |= await _pages(work, storm, channel, step)
     elif reason in _NEWS:

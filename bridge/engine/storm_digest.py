@@ -102,8 +102,9 @@ async def _tell(look: _Look, heard: Listener) -> None:
         await _end_alert(work, digest)
         if heard.paging or tally.total > heard.total:
             digest = None  # there is more
+    reason: Reason | None
     if digest is None:
-        reason: Reason | None = Reason.ESCALATED if heard.paging else Reason.OPENED
+        reason = Reason.ESCALATED if heard.paging else Reason.OPENED if heard.follows else None
     else:
         reason = _reason(look, heard, tally, digest, rises=severities.rises(digest.severity, worst))
     if reason is None:
@@ -123,8 +124,8 @@ def _reason(look: _Look, heard: Listener, tally: Tally, digest: Incident, *, ris
     """Why a channel is told again, if it is: never twice within a span, unless it is called or there is worse to tell."""
     if digest.state == "resolved":
         return None
-    if heard.paging:
-        return Reason.ESCALATED
+    if heard.paging or not heard.follows:
+        return Reason.ESCALATED if heard.paging else None
     if look.closing or rises:
         return Reason.DIGEST
     changed = heard.news or (heard.total, heard.open) != (tally.total, tally.open)

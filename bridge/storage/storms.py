@@ -35,7 +35,8 @@ class Source(Struct, frozen=True):
 class Listener(Struct, frozen=True):
     """A channel that hears of a storm: when and what it was told last, and why it is to be told again.
 
-    `incident` is the one by which it is told, empty before the first time. `pages` are the escalation steps that it was called for, `paging` that the last of them is still to be sent.
+    `incident` is the one by which it is told, empty before the first time. A channel that does not follow is called by
+    escalations alone. `pages` are the escalation steps that it was called for, `paging` that the last of them is still to be sent.
     """
 
     channel: str
@@ -43,6 +44,7 @@ class Listener(Struct, frozen=True):
     told_at: datetime | None = None
     total: int = 0
     open: int = 0
+    follows: bool = True
     news: bool = False
     paging: bool = False
     pages: tuple[str, ...] = ()
@@ -68,10 +70,12 @@ async def over(tx: Tx, name: str, storm: str) -> None:
     await tx.run("storm_over", name, storm)
 
 
-async def join(tx: Tx, storm: str, incident: str, channel: str) -> bool:
-    """The channel hears of the incident by the storm's digest; whether it is the first incident of the storm it hears of."""
+async def join(tx: Tx, storm: str, incident: str, channel: str, *, follows: bool = True) -> bool:
+    """The channel hears of the incident by the storm's digest; whether it is the first of the storm that it hears of."""
     await tx.run("storm_member_add", incident, channel, storm)
-    return await tx.run("storm_channel_add", storm, channel, "[]") > 0
+    if await tx.run("storm_channel_add", storm, channel, int(follows)) > 0:
+        return True
+    return follows and await tx.run("storm_channel_follows", storm, channel) > 0
 
 
 async def of(tx: Tx, incident: str) -> dict[str, str]:
@@ -120,7 +124,15 @@ async def forget(tx: Tx, storm: str) -> None:
 
 def _listener(row: Row) -> Listener:
     return Listener(
-        row[0], row[1], maybe_moment(row[2]), row[3], row[4], bool(row[5]), bool(row[6]), _DECODER.decode(row[7])
+        row[0],
+        row[1],
+        maybe_moment(row[2]),
+        row[3],
+        row[4],
+        bool(row[5]),
+        bool(row[6]),
+        bool(row[7]),
+        _DECODER.decode(row[8]),
     )
 
 

@@ -32,7 +32,7 @@ class Faulty:
             if fault in FAULTS:
                 raise FAULTS[fault]
             if fault == "unstorable":
-                notification = notification.with_labels(alert.fingerprint, {"team": chr(0xD800)})
+                notification = notification.with_labels(alert.fingerprint, {"team": 7j})
         return await forward(notification)
 """
 

@@ -37,6 +37,11 @@ async def started(path: Path) -> SqliteDatabase:
     return database
 
 
+def hidden(folder: Path) -> list[Path]:
+    """Temporary files that were left behind."""
+    return list(folder.glob(".*"))
+
+
 async def write_one(database: SqliteDatabase, detail: str = "") -> None:
     async def unit(tx: Tx) -> None:
         tx.record(Record(START, Kind.RECEIVED, detail=detail))
@@ -96,8 +101,8 @@ async def test_a_copy_is_one_private_file_without_a_log_of_its_own(tmp_path: Pat
     await database.close()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert copy.read_bytes()[18:20] == b"\x01\x01"
-    assert sorted(path.name for path in tmp_path.glob("*copy*")) == ["copy.db"]
-    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+    assert backup.leftovers(copy) == [copy]
+    assert hidden(tmp_path) == []
 
 
 async def test_a_file_that_is_there_is_replaced_only_if_that_is_wanted(tmp_path: Path) -> None:
@@ -116,7 +121,7 @@ async def test_a_file_that_is_there_is_replaced_only_if_that_is_wanted(tmp_path:
     with pytest.raises(StorageError, match="is there already"), backup.new_file(tmp_path / "raced.db", replace=False):
         (tmp_path / "raced.db").write_text("somebody was faster")
     assert (tmp_path / "raced.db").read_text() == "somebody was faster"
-    assert list(tmp_path.glob(".*")) == []
+    assert hidden(tmp_path) == []
 
 
 async def test_a_copy_tells_of_what_and_of_when_it_is(tmp_path: Path) -> None:
@@ -138,13 +143,14 @@ async def test_a_damaged_copy_is_found_damaged(tmp_path: Path) -> None:
     await database.close()
     copy = copied(tmp_path / "bridge.db", tmp_path / "copy.db")
     content = bytearray(copy.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
+    page = int.from_bytes(content[16:18], "big")
+    middle = len(content) // page // 2 * page
+    content[middle : middle + page] = bytes(page)
     copy.write_bytes(content)
     with pytest.raises(StorageError, match="is damaged"):
         backup.require_sound(copy)
     copy.write_bytes(content[:20_000])
-    with pytest.raises(StorageError, match=r"is damaged|cannot be read"):
-        backup.schema_of(copy)
+    with pytest.raises(StorageError, match="is damaged"):
         backup.require_sound(copy)
 
 
@@ -182,9 +188,11 @@ async def test_claims_of_another_life_are_void_and_what_waits_is_young_again(tmp
                 f"INSERT INTO deliveries ({columns}) VALUES (?, ?, 'c', 'r', 'opened', ?, '', '', ?, ?, 0, 0, '')",
                 (number, incident, state, created, due),
             )
-        facts = ["acknowledged", *[""] * 5, "{}", "acknowledged", 1, "", *[0] * 6, "", None, *[""] * 4, 0, 0, 0]
-        names = [row[1] for row in connection.execute("PRAGMA table_info(incidents)")]
-        connection.execute(f"INSERT INTO incidents VALUES ({', '.join('?' * len(names))})", facts[: len(names)])
+        given = {"id": "acknowledged", "state": "acknowledged"}
+        empty = {"TEXT": "", "INTEGER": 0}
+        described = connection.execute("PRAGMA table_info(incidents)").fetchall()
+        values = [given.get(column[1], empty[column[2]]) for column in described]
+        connection.execute(f"INSERT INTO incidents VALUES ({', '.join('?' * len(values))})", values)
     backup.make_ready(copy, "restored", "{}", 500)
     with closing(sqlite3.connect(copy)) as connection:
         left = connection.execute("SELECT id, state, created_at, due_at FROM deliveries ORDER BY id").fetchall()

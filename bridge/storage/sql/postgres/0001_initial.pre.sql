@@ -212,7 +212,7 @@ CREATE TABLE storm_members (
 );
 CREATE INDEX storm_members_storm ON storm_members (storm, channel);
 
--- What a channel was told of a storm last, by which incident. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
+-- What a channel was told of a storm last, by which incident. One that does not follow is called, and told of the end. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
 CREATE TABLE storm_channels (
     storm text COLLATE "C" NOT NULL,
     channel text COLLATE "C" NOT NULL,
@@ -220,6 +220,7 @@ CREATE TABLE storm_channels (
     told_at bigint,
     total bigint NOT NULL,
     open bigint NOT NULL,
+    follows bigint NOT NULL,
     news bigint NOT NULL,
     paging bigint NOT NULL,
     pages text NOT NULL,

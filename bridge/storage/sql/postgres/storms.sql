@@ -46,14 +46,17 @@ WHERE m.storm = $1 AND m.channel = $2 AND i.state = 'acknowledged' AND i.acknowl
 DELETE FROM storm_members WHERE storm = $1;
 
 -- name: storm_channel_add
-INSERT INTO storm_channels (storm, channel, incident, told_at, total, open, news, paging, pages) VALUES ($1, $2, '', NULL, 0, 0, 0, 0, $3)
-ON CONFLICT (storm, channel) DO NOTHING;
+INSERT INTO storm_channels (storm, channel, incident, told_at, total, open, follows, news, paging, pages)
+VALUES ($1, $2, '', NULL, 0, 0, $3, 0, 0, '[]') ON CONFLICT (storm, channel) DO NOTHING;
+
+-- name: storm_channel_follows
+UPDATE storm_channels SET follows = 1 WHERE storm = $1 AND channel = $2 AND follows = 0;
 
 -- name: storm_channels
-SELECT channel, incident, told_at, total, open, news, paging, pages FROM storm_channels WHERE storm = $1 ORDER BY channel;
+SELECT channel, incident, told_at, total, open, follows, news, paging, pages FROM storm_channels WHERE storm = $1 ORDER BY channel;
 
 -- name: storm_channel_get
-SELECT channel, incident, told_at, total, open, news, paging, pages FROM storm_channels WHERE storm = $1 AND channel = $2;
+SELECT channel, incident, told_at, total, open, follows, news, paging, pages FROM storm_channels WHERE storm = $1 AND channel = $2;
 
 -- name: storm_channel_put
 UPDATE storm_channels SET incident = $1, told_at = $2, total = $3, open = $4, news = $5, paging = $6, pages = $7

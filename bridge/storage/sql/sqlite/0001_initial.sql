@@ -162,7 +162,7 @@ CREATE TABLE storm_members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX storm_members_storm ON storm_members (storm, channel);
 
--- What a channel was told of a storm last, by which incident. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
+-- What a channel was told of a storm last, by which incident. One that does not follow is called, and told of the end. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
 CREATE TABLE storm_channels (
     storm TEXT NOT NULL,
     channel TEXT NOT NULL,
@@ -170,6 +170,7 @@ CREATE TABLE storm_channels (
     told_at INTEGER,
     total INTEGER NOT NULL,
     open INTEGER NOT NULL,
+    follows INTEGER NOT NULL,
     news INTEGER NOT NULL,
     paging INTEGER NOT NULL,
     pages TEXT NOT NULL,

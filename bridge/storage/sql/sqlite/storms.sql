@@ -46,14 +46,17 @@ WHERE m.storm = ? AND m.channel = ? AND i.state = 'acknowledged' AND i.acknowled
 DELETE FROM storm_members WHERE storm = ?;
 
 -- name: storm_channel_add
-INSERT INTO storm_channels (storm, channel, incident, told_at, total, open, news, paging, pages) VALUES (?, ?, '', NULL, 0, 0, 0, 0, ?)
-ON CONFLICT (storm, channel) DO NOTHING;
+INSERT INTO storm_channels (storm, channel, incident, told_at, total, open, follows, news, paging, pages)
+VALUES (?, ?, '', NULL, 0, 0, ?, 0, 0, '[]') ON CONFLICT (storm, channel) DO NOTHING;
+
+-- name: storm_channel_follows
+UPDATE storm_channels SET follows = 1 WHERE storm = ? AND channel = ? AND follows = 0;
 
 -- name: storm_channels
-SELECT channel, incident, told_at, total, open, news, paging, pages FROM storm_channels WHERE storm = ? ORDER BY channel;
+SELECT channel, incident, told_at, total, open, follows, news, paging, pages FROM storm_channels WHERE storm = ? ORDER BY channel;
 
 -- name: storm_channel_get
-SELECT channel, incident, told_at, total, open, news, paging, pages FROM storm_channels WHERE storm = ? AND channel = ?;
+SELECT channel, incident, told_at, total, open, follows, news, paging, pages FROM storm_channels WHERE storm = ? AND channel = ?;
 
 -- name: storm_channel_put
 UPDATE storm_channels SET incident = ?, told_at = ?, total = ?, open = ?, news = ?, paging = ?, pages = ?
