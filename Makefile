@@ -40,9 +40,9 @@ format: .venv/dev.stamp ## let the formatter decide
 bench: .venv/dev.stamp programs ## measure against a real Alertmanager on this machine
 	@$(BIN)/python -m bench
 
-faults: .venv/dev.stamp programs ## crashes, disk and network faults; FAULTS_SEED=N repeats a run
+faults: .venv/dev.stamp programs ## crashes, power loss, replicas, failovers; QUICK=1, N=factor, FAULTS_SEED=n repeats a run
 	@echo 'FAULTS_SEED=$(FAULTS_SEED)'
-	@FAULTS_SEED='$(FAULTS_SEED)' $(BIN)/python -m pytest tests/faults
+	@FAULTS_SEED='$(FAULTS_SEED)' $(BIN)/python -m tests.faults
 
 docs: .venv/docs.stamp ## build the manual into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -61,12 +61,11 @@ def restore_file(
 ) -> None:
     """Make FILE the database, where there is none yet. The bridge that starts on it resends rather than be silent."""
     settings = settings_of(config)
-    where = None if check else required(settings, database, keyring)
-    brought = keys_file(file)
-    own = keys_file(where) if isinstance(where, Path) else None
-    trust = None
-    if not unverified:
-        trust = trust_of(settings, (brought, *([own] if own else [])), keyring, public_keys)
+    place = required(settings, database, keyring)
+    where = None if check else place
+    brought, own = keys_file(file), keys_file(place) if isinstance(place, Path) else None
+    beside = (brought,) if own is None else (brought, own)
+    trust = None if unverified else trust_of(settings, beside, keyring, public_keys)
 
     def place_keys() -> None:
         if own is not None and brought.exists() and not own.exists():
@@ -81,7 +80,7 @@ def restore_file(
         _show_findings(file, error, as_json=as_json, moved=moved)
         raise typer.Exit(_NO) from None
     _show(file, where, done, moved=moved, as_json=as_json)
-    if own is not None and not own.exists() and keyring_file(settings, keyring) is None:
+    if not check and own is not None and not own.exists() and keyring_file(settings, keyring) is None:
         typer.echo(
             f"there is neither a keyring nor {own}: the bridge will make new keys, nothing it signed before can be checked, and "
             "receivers will not know what is sent again",

@@ -25,8 +25,12 @@ def wait_before(attempt: int, retry_after: float | None, rng: random.Random) -> 
     state = RetryCallState(_RETRYING, None, (), {})
     state.attempt_number = max(1, attempt)
     wait = _WAITS(state) * rng.uniform(1 - _JITTER, 1 + _JITTER)
-    asked = min(max(retry_after or 0.0, 0.0), RETRY_AFTER_CAP.total_seconds())
-    return timedelta(seconds=max(wait, asked))
+    return timedelta(seconds=max(wait, believed(retry_after)))
+
+
+def believed(retry_after: float | None) -> float:
+    """What a service asks for, in seconds: at most an hour; 0 if it asks for nothing, or for no number."""
+    return min(retry_after, RETRY_AFTER_CAP.total_seconds()) if retry_after is not None and retry_after > 0 else 0.0
 
 
 def gives_up(created_at: datetime, now: datetime, give_up_after: timedelta) -> bool:

@@ -104,9 +104,9 @@ def words(storm: Storm, tally: Tally, order: Sequence[str]) -> str:
         tally.severe, key=lambda entry: order.index(entry.severity) if entry.severity in order else len(order)
     )
     lines.append("Open by severity: " + _counted([(entry.severity or "none", entry.open) for entry in worst]))
-    lines.append("Most frequent: " + _counted(tally.names))
+    lines.append("Most frequent of late: " + _counted(tally.names))
     if len(tally.routes) > 1:
-        lines.append("By route: " + _counted(tally.routes))
+        lines.append("By route of late: " + _counted(tally.routes))
     lines.append(f"All of them: {storm.link}")
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 from bridge.domain.breaker import CLOSED, Breaker
 from bridge.domain.errors import ChannelError, FailureReason, Refused, Retryable
 from bridge.domain.rate import Pace
-from bridge.domain.retry import RETRY_AFTER_CAP
+from bridge.domain.retry import believed
 from bridge.engine.generation import ConfiguredChannel
 
 _PROBE_LOOK = timedelta(milliseconds=250)
@@ -145,7 +145,7 @@ class Credentials:
 
     def _pause(self, credential: str, asked: float | None, now: datetime) -> datetime:
         """Until when nothing goes out: what the service asked for, up to an hour, or a second."""
-        seconds = min(asked or 1.0, RETRY_AFTER_CAP.total_seconds())
+        seconds = believed(asked) or 1.0
         taken = self._taken.pop(credential, ())
         self._paces[credential] = self._paces.get(credential, Pace()).after_pause(now, seconds, tuple(taken))
         return now + timedelta(seconds=seconds)

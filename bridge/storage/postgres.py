@@ -114,7 +114,7 @@ class PostgresDatabase:
 
     def listen(self, hinted: Callable[[], None]) -> None:
         """Call `hinted` whenever another bridge says that there is something to do. A hint may get lost."""
-        self._listener = Listener(self._group.name, self._connect, hinted)
+        self._listener = Listener(self._group.name, self._connect, hinted, self._may_hint)
 
     async def write(self, unit: Unit[T], committed: Callable[[T], None] | None = None) -> T:
         """Run a unit in the next group and return its result after the commit; see `Database.write`.
@@ -169,6 +169,9 @@ class PostgresDatabase:
         if self._link is not None:
             link, self._link = self._link, None
             await link.close()
+
+    def _may_hint(self) -> None:
+        self._group.hints = True
 
     async def _connect(self, within: float = CONNECT) -> Link:
         return await Link.open(self._address, within=min(within, CONNECT))

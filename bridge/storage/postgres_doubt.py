@@ -26,7 +26,7 @@ async def was_committed(link: Link, mark: Mark) -> bool | None:
     found = None if mark.record is None else await link.one(sql["audit_stored"], *mark.record)
     answer = _judge(mark, turn, found=found is not None)
     link.warnings.clear()
-    await link.script(f"{sql['turn_hold']}; SET LOCAL statement_timeout = 0; COMMIT")
+    await link.script(f"{sql['turn_hold']}; COMMIT")
     if link.warnings:
         raise StorageError(link.warnings[0])
     return answer

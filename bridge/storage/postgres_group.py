@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from asyncpg import QueryCanceledError
 from msgspec import Struct
 
 from bridge.domain.audit import Record
@@ -36,8 +37,6 @@ _SLICE = 1.0
 
 _CONTENDED = 3
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-# Without a limit of time for the COMMIT itself: cut short while it waits for a synchronous standby, it would claim success.
-_COMMIT = "SET LOCAL statement_timeout = 0; COMMIT"
 _COLUMNS = 14
 
 
@@ -67,6 +66,8 @@ class Group:
         self.sink: AuditSink | None = None
         self.renew = False
         """The next record begins a new chain: nobody knows whether the last ones were stored."""
+        self.hints = False
+        """Whether the server is known to pass notices on: one that has no NOTIFY would fail the whole group."""
         self._statements = known_statements()
 
     async def commit(self, link: Link, jobs: list[Job]) -> tuple[list[Outcome], list[Job]]:
@@ -187,10 +188,10 @@ class Group:
         self, link: Link, tx: PostgresTx, turn: Sequence[Any], rows: Sequence[Sequence[Value]], outcomes: list[Outcome]
     ) -> None:
         name = secrets.token_hex(16)
-        script = _COMMIT
+        script = "COMMIT"
         if tx.wrote:
             script = f"{self._give(tx.next_id or turn[0], turn[1] + len(rows), name)}; {script}"
-        if tx.hinted:
+        if tx.hinted and self.hints:
             script = f"NOTIFY {CHANNEL}, '{self.name}'; {script}"
         link.warnings.clear()
         try:
@@ -199,7 +200,7 @@ class Group:
         except Contended:
             raise  # rolled back, by the server's own word
         except StorageError as error:
-            if tx.wrote and (link.closed or isinstance(error, Lost)):
+            if tx.wrote and (link.closed or isinstance(error, Lost) or isinstance(error.__cause__, QueryCanceledError)):
                 raise InDoubt(str(error), _mark(name, turn, rows), outcomes, tx) from error
             raise
         if tx.wrote and tag != "COMMIT":

@@ -6,6 +6,7 @@ A connection that went silent looks like one on which nothing happens, so it is 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 
@@ -24,16 +25,22 @@ _log = structlog.get_logger("bridge.storage")
 class Listener:
     """Calls `hinted` when another bridge has left something to do, and after every new connection: one may have been missed.
 
-    `name` is this database object's: its own hints are not news.
+    `name` is this database object's: its own hints are not news. `proven` is called when the server has passed on a notice.
     """
 
-    def __init__(self, name: str, connect: Callable[[], Awaitable[Link]], hinted: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Awaitable[Link]],
+        hinted: Callable[[], None],
+        proven: Callable[[], None] = lambda: None,
+    ) -> None:
         self._name = name
         self._ping = f"ping {name}"
         self._connect = connect
         self._hinted = hinted
+        self._proven = proven
         self._echo = asyncio.Event()
-        self._link: Link | None = None
         self._waits = 0.0
         self._task = asyncio.create_task(self._run())
 
@@ -53,6 +60,8 @@ class Listener:
 
     async def _listen(self) -> None:
         link = await self._connect()
+        ended = asyncio.Event()
+        link.on_close(ended.set)
         try:
             with link.within(_ECHO_WITHIN):
                 await link.listen(CHANNEL, self._heard)
@@ -61,21 +70,15 @@ class Listener:
                 self._echo.clear()
                 with link.within(_ECHO_WITHIN):
                     await link.one(statements("postgres")["server_hint"], CHANNEL, self._ping)
+                async with asyncio.timeout(_ECHO_WITHIN):
                     await self._echo.wait()
                 self._waits = 0.0
-                await self._pause(link)
+                self._proven()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_PING_EVERY):
+                        await ended.wait()
         finally:
             link.cut()
-
-    async def _pause(self, link: Link) -> None:
-        """Until the next ping is due, or the connection ends."""
-        ended = asyncio.Event()
-        link.on_close(ended.set)
-        try:
-            async with asyncio.timeout(_PING_EVERY):
-                await ended.wait()
-        except TimeoutError:
-            return
 
     def _heard(self, payload: str) -> None:
         if payload == self._ping:

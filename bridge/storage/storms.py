@@ -15,6 +15,7 @@ from bridge.storage import deliveries
 from bridge.storage.transaction import Row, Tx
 
 _LISTED = 5
+_NEWEST = 2000
 _DECODER = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -85,8 +86,8 @@ async def of(tx: Tx, incident: str) -> dict[str, str]:
 
 async def tally(tx: Tx, storm: str, channel: str) -> Tally:
     severe = await tx.all("storm_severities", storm, channel)
-    routes = await tx.all("storm_routes", storm, channel, _LISTED)
-    names = await tx.all("storm_names", storm, channel, _LISTED)
+    routes = await tx.all("storm_routes", storm, channel, _NEWEST, _LISTED)
+    names = await tx.all("storm_names", storm, channel, _NEWEST, _LISTED)
     return Tally(
         tuple(Severe(row[0], int(row[1]), int(row[2])) for row in severe),
         tuple((row[0], int(row[1])) for row in names),

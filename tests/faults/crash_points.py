@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from tests.faults.crash_scenarios import Scenario, Stage, flood, leave, nothing, one
+from tests.faults.crash_scenarios import Scenario, Stage, flood, leave, nothing
 
 FLIGHT = 32
 

@@ -3,7 +3,7 @@
 Most of a start is Python importing modules. A run of a thousand kills, or a test for each crash point, spends that once:
 `python -m tests.faults.forks` imports the bridge, and every line on its standard input makes a child that runs the same
 `main()` as `python -m bridge`, in its own folder, with its own environment and log. What is planted (see
-`tests/faults/planted.py`) is planted in the child alone.
+`tests/faults/bugs.py`) is planted in the child alone.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ def _child(order: dict[str, Any]) -> int:
     from bridge.cli.main import main
 
     if order["planted"]:
-        from tests.faults.planted import plant
+        from tests.faults.bugs import plant
 
         plant(order["planted"])
     try:

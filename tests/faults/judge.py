@@ -6,6 +6,7 @@ told twice without a kill between the two copies.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections import Counter, defaultdict
@@ -22,7 +23,8 @@ Told = tuple[str, int, int]
 class Verdict(msgspec.Struct):
     """`accepted` counts (alert, version) that got a 2xx; `delivered` those of them that every receiver got, or a later
     state of the same episode instead; `collapsed` how many of these. `unexplained` are copies without a kill before them,
-    `most_per_kill` the most copies that follow one kill. `maybe` counts what a receiver got and left unanswered, `odd` the answers to senders that are neither 200 nor 503."""
+    `most_per_kill` the most copies that follow one kill. `maybe` counts what a receiver got and left unanswered, `odd` the answers to senders that are neither 200 nor 503.
+    """
 
     sent: int = 0
     accepted: int = 0
@@ -70,7 +72,7 @@ def judge(path: Path) -> Verdict:
         verdict.collapsed += any((where, key, version) not in read.copies for where in read.paths)
     per_kill: Counter[int] = Counter()
     for told, times in read.copies.items():
-        for before, again in zip(times, times[1:], strict=False):
+        for before, again in itertools.pairwise(times):
             verdict.duplicated += 1
             kill = _kill_between(read.kills, before, again)
             per_kill[kill] += 1
@@ -81,7 +83,7 @@ def judge(path: Path) -> Verdict:
     for (where, key), versions in read.in_order.items():
         if any(
             later < earlier and later // 2 == earlier // 2
-            for earlier, later in zip(versions, versions[1:], strict=False)
+            for earlier, later in itertools.pairwise(versions)
         ):
             verdict.out_of_order += 1
             _example(verdict, f"out of order: alert {key} at {where}: {versions}")

@@ -21,6 +21,7 @@ class OracleProcess:
     """The process that sends and receives; `url` is where channels send to."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "oracle.log"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.oracle", str(self.file)], cwd=ROOT,
@@ -33,7 +34,8 @@ class OracleProcess:
 
     def sink(self, mode: str, first: int = 0, path: str = "") -> None:
         """From now on receivers (at `path`, else all others) answer `ok`, a status (`503`), or `hang`, `reset`; `refuse`
-        is 503 to the first tries of each message."""
+        is 503 to the first tries of each message.
+        """
         self._ask("sink", mode=mode, first=first, path=path)
 
     def expect(self, *paths: str) -> None:

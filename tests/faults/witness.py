@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +19,9 @@ from tests.faults.serving import bridge_of
 from tests.running_bridge import BridgeProcess, eventually
 from tests.simulators.server import Act, Answer, Recorded, Simulator, _plain, _raw, _reset
 
+ROOT = Path(__file__).resolve().parents[2]
+PLANTED = ""
+"""The bug that is planted in the bridge, of `tests.faults.channel_bugs`."""
 HEAD = """
 server: {listen: "127.0.0.1:PORT"}
 storage: {url: "sqlite:bridge.db"}
@@ -219,7 +224,9 @@ async def town(folder: Path, config: str, witnesses: dict[str, Witness], **urls:
     text = HEAD + config
     for name, witness in witnesses.items():
         text = text.replace(f"<{name}>", urls.get(name, witness.url))
-    with bridge_of(folder, text, start=False) as bridge:
+    with bridge_of(folder, text, start=False, PYTHONPATH=os.pathsep.join([str(ROOT), *sys.path])) as bridge:
+        if PLANTED:
+            bridge.program = ["-m", "tests.faults.channel_bugs", PLANTED]
         await asyncio.to_thread(bridge.start)
         found = Town(bridge, witnesses)
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.domain.breaker import CLOSED
 from bridge.domain.rate import Pace
-from bridge.domain.retry import gives_up, wait_before
+from bridge.domain.retry import believed, gives_up, wait_before
 from tests.bridge_bench import START
 
 
@@ -35,6 +35,12 @@ def test_a_service_that_names_a_time_is_believed_up_to_an_hour() -> None:
     assert wait_before(1, 120.0, random.Random(1)) == timedelta(seconds=120)
     assert wait_before(1, 1e9, random.Random(1)) == timedelta(hours=1)
     assert wait_before(5, 1.0, random.Random(1)) > timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("asked", [None, 0.0, -5.0, float("nan")])
+def test_a_time_that_is_none_is_not_believed(asked: float | None) -> None:
+    assert believed(asked) == 0.0
+    assert wait_before(1, asked, random.Random(1)) < timedelta(seconds=2)
 
 
 def test_time_alone_makes_a_delivery_give_up() -> None:

@@ -167,6 +167,17 @@ async def test_bridges_that_start_at_once_on_an_empty_database_make_it_once(post
         await asyncio.gather(*(database.close() for database in databases))
 
 
+async def test_bridges_of_a_new_version_that_start_at_once_migrate_it_once(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(postgres_url):
+        pass
+    with newer(monkeypatch, Half(NEXT, "pre", PRE)):
+        databases = await asyncio.gather(*(PostgresDatabase.open(postgres_url) for _ in range(8)))
+    await asyncio.gather(*(database.close() for database in databases))
+    assert sorted(database.migrated for database in databases) == [(NOW_KNOWN, NEXT)] + [(NEXT, NEXT)] * 7
+
+
 async def test_a_server_that_only_speaks_postgresql_gets_the_same_tables(
     postgres: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,14 +15,16 @@ import pytest
 
 from bridge.domain.audit import Kind, Record
 from bridge.domain.errors import StorageBusy
-from bridge.storage import journal, postgres_group, timers
+from bridge.storage import journal, postgres_group, postgres_link, timers
 from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.postgres_faults import Contended
 from bridge.storage.postgres_link import Link
 from bridge.storage.postgres_transaction import Step
 from bridge.storage.transaction import Tx
 from tests.contract.storage.units import NOW, chained, details, fact, poison, put, together
-from tests.unit.storage.losing import behind_a_proxy, insist, opened
+from tests.postgres import Cluster
+from tests.running_bridge import eventually
+from tests.unit.storage.losing import behind_a_proxy, opened
 
 ROOT = Path(__file__).resolve().parents[3]
 STANDS_STILL = """
@@ -111,8 +113,10 @@ async def test_a_bridge_that_is_stopped_in_its_turn_loses_it(postgres_url: str) 
 
 
 async def test_who_waits_too_long_for_the_turn_is_told_that_it_is_not_now(
-    bridges: list[PostgresDatabase], monkeypatch: pytest.MonkeyPatch
+    bridges: list[PostgresDatabase], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And so are those behind it: they would not fare better."""
+    monkeypatch.setattr(postgres_link, "_SESSION", (*postgres_link._SESSION, "SET lock_timeout = 200"))
     begun, done = asyncio.Event(), asyncio.Event()
 
     async def stand(tx: Tx) -> None:
@@ -121,14 +125,48 @@ async def test_who_waits_too_long_for_the_turn_is_told_that_it_is_not_now(
             await tx.one("meta_get", "a")
             await Step(lambda: asyncio.sleep(0.01))
 
+    waits: list[postgres_group.Group] = []
+    once = postgres_group.Group._once
+
+    async def counted(group: postgres_group.Group, *values: object, **named: object) -> object:
+        waits.append(group)
+        return await once(group, *values, **named)
+
+    async with opened(postgres_url) as database:
+        holding = asyncio.create_task(bridges[0].write(stand))
+        await begun.wait()
+        monkeypatch.setattr(postgres_group.Group, "_once", counted)
+        results = await together(*(database.write(put(f"n{n}", "1")) for n in range(600)))
+        assert {type(result) for result in results} == {StorageBusy}
+        assert "lock timeout" in str(results[599])
+        assert len(waits) == 1
+        done.set()
+        await holding
+        assert await database.write(put("a", "1")) == "a"
+
+
+async def test_who_gave_up_while_his_group_waited_for_the_turn_has_nothing_stored(
+    bridges: list[PostgresDatabase], postgres: Cluster, postgres_url: str
+) -> None:
+    """His sender was told to try again, and must not be taken for a repeat then."""
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def stand(tx: Tx) -> None:
+        del tx
+        begun.set()
+        await Step(done.wait)
+
     holding = asyncio.create_task(bridges[0].write(stand))
     await begun.wait()
-    monkeypatch.setattr(postgres_group, "GROUP", 0.3)
-    results = await together(*(bridges[1].write(put(f"n{n}", "1")) for n in range(3)))
+    waiting = asyncio.create_task(bridges[1].write(put("a", "1")))
+    locked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    await asyncio.to_thread(postgres.until, locked, "1", postgres_url.rpartition("/")[2])
+    waiting.cancel()
+    await together(waiting)
     done.set()
     await holding
-    assert [type(result).__base__ for result in results] == [StorageBusy] * 3
-    await insist(lambda: bridges[1].write(put("a", "1")))
+    await bridges[1].write(put("b", "1"))
+    assert await fact(bridges[1], "a") is None
 
 
 async def test_a_group_that_met_another_in_the_dark_is_run_again(
@@ -164,6 +202,8 @@ async def test_a_hint_reaches_the_others_and_not_oneself(bridges: list[PostgresD
         database.listen(lambda number=number: listener(number))
         await arrived[number].wait()  # a new connection is a hint: one may have been missed
         arrived[number].clear()
+    for database in bridges:
+        await eventually(lambda database=database: database._group.hints)
     heard.clear()
 
     async def hinting(tx: Tx) -> None:
@@ -174,6 +214,43 @@ async def test_a_hint_reaches_the_others_and_not_oneself(bridges: list[PostgresD
     await asyncio.wait_for(asyncio.gather(arrived[1].wait(), arrived[2].wait()), 10)
     assert 0 not in heard
     assert heard.count(1) <= 2  # once a group, not once a unit
+
+
+async def test_a_server_that_passes_no_notices_on_is_sent_none(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not know NOTIFY would fail the whole group; and a listener that hears nothing listens anew."""
+    monkeypatch.setattr("bridge.storage.postgres_listener._ECHO_WITHIN", 0.2)
+
+    async def deaf(_link: Link, _channel: str, _heard: object) -> None:
+        return
+
+    monkeypatch.setattr(Link, "listen", deaf)
+    tried: list[None] = []
+    again = asyncio.Event()
+
+    def hinted() -> None:
+        tried.append(None)
+        if len(tried) > 1:
+            again.set()
+
+    script, sent = Link.script, []
+
+    async def spied(link: Link, text: str) -> str:
+        sent.append(text)
+        return await script(link, text)
+
+    monkeypatch.setattr(Link, "script", spied)
+
+    async def hinting(tx: Tx) -> None:
+        await journal.set_fact(tx, "a", "1")
+        tx.hint()
+
+    async with opened(postgres_url) as database:
+        database.listen(hinted)
+        await asyncio.wait_for(again.wait(), 10)
+        await database.write(hinting)
+    assert [text for text in sent if "NOTIFY" in text] == []
 
 
 async def test_a_listener_that_hears_nothing_any_more_listens_anew(

@@ -210,7 +210,7 @@ CREATE TABLE storm_members (
     storm text COLLATE "C" NOT NULL,
     PRIMARY KEY (incident, channel)
 );
-CREATE INDEX storm_members_storm ON storm_members (storm, channel);
+CREATE INDEX storm_members_storm ON storm_members (storm, channel, incident);
 
 -- What a channel was told of a storm last, by which incident. One that does not follow is called, and told of the end. `news`, `paging`: it is to be told, or called. `pages`: the steps it was called for.
 CREATE TABLE storm_channels (

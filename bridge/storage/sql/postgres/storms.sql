@@ -23,13 +23,16 @@ SELECT channel, storm FROM storm_members WHERE incident = $1;
 SELECT i.severity, count(*), sum(CASE WHEN i.state <> 'resolved' THEN 1 ELSE 0 END)
 FROM storm_members m JOIN incidents i ON i.id = m.incident WHERE m.storm = $1 AND m.channel = $2 GROUP BY i.severity ORDER BY i.severity;
 
+-- Of the newest, which are enough to say what is most frequent.
 -- name: storm_routes
-SELECT i.route, count(*) AS number FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = $1 AND m.channel = $2 GROUP BY i.route ORDER BY number DESC, i.route LIMIT $3;
+SELECT i.route AS name, count(*) AS number
+FROM (SELECT incident FROM storm_members WHERE storm = $1 AND channel = $2 ORDER BY incident DESC LIMIT $3) m JOIN incidents i ON i.id = m.incident
+GROUP BY name ORDER BY number DESC, name LIMIT $4;
 
 -- name: storm_names
-SELECT coalesce(i.labels::jsonb ->> 'alertname', '') AS name, count(*) AS number FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = $1 AND m.channel = $2 GROUP BY name ORDER BY number DESC, name LIMIT $3;
+SELECT coalesce(i.labels::jsonb ->> 'alertname', '') AS name, count(*) AS number
+FROM (SELECT incident FROM storm_members WHERE storm = $1 AND channel = $2 ORDER BY incident DESC LIMIT $3) m JOIN incidents i ON i.id = m.incident
+GROUP BY name ORDER BY number DESC, name LIMIT $4;
 
 -- name: storm_open
 SELECT 1 FROM storm_members m JOIN incidents i ON i.id = m.incident WHERE m.storm = $1 AND i.state <> 'resolved' LIMIT 1;

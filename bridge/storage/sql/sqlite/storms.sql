@@ -23,13 +23,16 @@ SELECT channel, storm FROM storm_members WHERE incident = ?;
 SELECT i.severity, count(*), sum(CASE WHEN i.state <> 'resolved' THEN 1 ELSE 0 END)
 FROM storm_members m JOIN incidents i ON i.id = m.incident WHERE m.storm = ? AND m.channel = ? GROUP BY i.severity ORDER BY i.severity;
 
+-- Of the newest, which are enough to say what is most frequent.
 -- name: storm_routes
-SELECT i.route, count(*) AS number FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = ? AND m.channel = ? GROUP BY i.route ORDER BY number DESC, i.route LIMIT ?;
+SELECT i.route AS name, count(*) AS number
+FROM (SELECT incident FROM storm_members WHERE storm = ? AND channel = ? ORDER BY incident DESC LIMIT ?) m JOIN incidents i ON i.id = m.incident
+GROUP BY name ORDER BY number DESC, name LIMIT ?;
 
 -- name: storm_names
-SELECT coalesce(json_extract(i.labels, '$.alertname'), '') AS name, count(*) AS number FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = ? AND m.channel = ? GROUP BY name ORDER BY number DESC, name LIMIT ?;
+SELECT coalesce(json_extract(i.labels, '$.alertname'), '') AS name, count(*) AS number
+FROM (SELECT incident FROM storm_members WHERE storm = ? AND channel = ? ORDER BY incident DESC LIMIT ?) m JOIN incidents i ON i.id = m.incident
+GROUP BY name ORDER BY number DESC, name LIMIT ?;
 
 -- name: storm_open
 SELECT 1 FROM storm_members m JOIN incidents i ON i.id = m.incident WHERE m.storm = ? AND i.state <> 'resolved' LIMIT 1;
