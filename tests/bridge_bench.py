@@ -166,9 +166,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def engine(
-    folder: Path, text: str = MINIMAL, clock: Dial | None = None, url: str = ""
-) -> AsyncIterator[Bench]:
+async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None, url: str = "") -> AsyncIterator[Bench]:
     """An engine on `folder/bridge.db`, or on the shared database `url`, with this configuration; nothing runs by itself."""
     clock = clock or Dial()
     database: Database

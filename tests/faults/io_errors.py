@@ -74,7 +74,9 @@ def run(folder: Path, faults: list[Fault], starts: int, planted: str = "") -> Fa
         found.accepted, found.lost = verdict.accepted, verdict.lost
         found.problems += problems_of(verdict, per_kill=32)
     for nth in range(1, starts + 1):
-        found.problems += [f"start with EIO at sync {nth}: {problem}" for problem in _start(folder / f"start{nth}", nth, found)]
+        found.problems += [
+            f"start with EIO at sync {nth}: {problem}" for problem in _start(folder / f"start{nth}", nth, found)
+        ]
     return found
 
 
@@ -161,5 +163,3 @@ def _attached(bridge: TracedBridge, log: Path, inject: str) -> subprocess.Popen[
 
 def _hits(log: Path) -> int:
     return log.read_text(errors="replace").count("(INJECTED)") if log.exists() else 0
-
-

@@ -81,10 +81,7 @@ def judge(path: Path) -> Verdict:
                 _example(verdict, f"told twice without a kill: alert {told[1]} version {told[2]} at {told[0]}")
     verdict.most_per_kill = max((number for kill, number in per_kill.items() if kill >= 0), default=0)
     for (where, key), versions in read.in_order.items():
-        if any(
-            later < earlier and later // 2 == earlier // 2
-            for earlier, later in itertools.pairwise(versions)
-        ):
+        if any(later < earlier and later // 2 == earlier // 2 for earlier, later in itertools.pairwise(versions)):
             verdict.out_of_order += 1
             _example(verdict, f"out of order: alert {key} at {where}: {versions}")
     return verdict

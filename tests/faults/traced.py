@@ -54,7 +54,6 @@ class TracedBridge(QuickBridge):
             os.kill(int(child), number)
         return self._process.wait(60)
 
-
     def end(self) -> None:
         """Kill it if it still runs."""
         if self.running:

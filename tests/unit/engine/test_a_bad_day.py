@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bridge.channels.api import Context, Message, Receipt
 from bridge.domain.errors import FailureReason, Retryable
-from tests.bridge_bench import START, Bench, engine, firing, resolved
+from tests.bridge_bench import Bench, engine, firing, resolved
 from tests.unit.engine.test_credentials import Always
 
 MAIN = """
