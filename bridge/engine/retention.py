@@ -29,7 +29,7 @@ _JUMP = timedelta(minutes=1)
 _REMEMBERED = timedelta(days=1)
 _BUDGET = 0.2
 _PAGE = 200
-_ROWS = 1000
+_ROWS = 300
 _BYTES = 8 * 2**20
 _log = structlog.get_logger("bridge.retention")
 

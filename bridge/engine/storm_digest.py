@@ -61,7 +61,7 @@ async def look(work: Work, timer: Timer) -> None:
     if data.fresh and known is not None:
         await _withdraw(work, storm, data.source, known.storm_began_at - per)
     lasts = known is not None and known.lasts and known.storm == storm
-    ends = lasts and (settings is None or known is None or work.now - known.over_at >= per)
+    ends = lasts and (known is None or work.now - known.over_at >= per)
     if ends:
         await storms.over(work.tx, data.source, storm)
     phase = Phase.LASTS if lasts and not ends else Phase.OVER

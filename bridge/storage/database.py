@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from bridge.storage.transaction import AuditSink, Unit
+from bridge.storage.transaction import AuditSink, Expected, Unit
 
 T = TypeVar("T")
 
@@ -36,12 +36,17 @@ class Database(Protocol):
         """Where audit records go from now on. Call it before the first unit that records anything."""
         ...
 
-    async def write(self, unit: Unit[T], committed: Callable[[T], None] | None = None) -> T:
+    async def write(
+        self, unit: Unit[T], committed: Callable[[T], None] | None = None, expects: Sequence[Expected] = ()
+    ) -> T:
         """Run a unit with others in one transaction, and return its result after the commit.
 
         A unit may run twice (when another of its group fails), so it must change nothing but the transaction. Whoever
         is cancelled while waiting withdraws a unit that has not begun. One that has begun may still be committed:
         `committed` is called with its result, on the event loop, whether or not anybody still waits.
+
+        `expects` is what the unit will probably look at. Where a look is a round trip, those of a whole group are made
+        together beforehand; what is not looked at after all costs little, and what is missing is looked at then.
 
         Raises:
             StorageBusy: not now. Nothing was stored, or it is unknown whether it was.

@@ -10,7 +10,7 @@ import asyncio
 import random
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
@@ -25,7 +25,7 @@ from bridge.storage.postgres_listener import Listener
 from bridge.storage.postgres_migrate import migrate, require_known
 from bridge.storage.postgres_opening import judge, refuse_a_transaction_pooler, require_writable, standbys
 from bridge.storage.postgres_readers import Readers
-from bridge.storage.transaction import AuditSink, Unit
+from bridge.storage.transaction import AuditSink, Expected, Unit
 
 T = TypeVar("T")
 
@@ -116,7 +116,9 @@ class PostgresDatabase:
         """Call `hinted` whenever another bridge says that there is something to do. A hint may get lost."""
         self._listener = Listener(self._group.name, self._connect, hinted, self._may_hint)
 
-    async def write(self, unit: Unit[T], committed: Callable[[T], None] | None = None) -> T:
+    async def write(
+        self, unit: Unit[T], committed: Callable[[T], None] | None = None, expects: Sequence[Expected] = ()
+    ) -> T:
         """Run a unit in the next group and return its result after the commit; see `Database.write`.
 
         Raises:
@@ -132,7 +134,7 @@ class PostgresDatabase:
         if self._link is None:
             raise StorageBusy(f"there is no connection to the database: {self._away}")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.append((self._loop.time(), (unit, future, committed)))
+        self._queue.append((self._loop.time(), (unit, future, committed, expects)))
         self._wake.set()
         return await future
 

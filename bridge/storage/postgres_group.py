@@ -20,10 +20,10 @@ from bridge.storage.postgres_faults import Contended, Lost
 from bridge.storage.postgres_link import Link
 from bridge.storage.postgres_statements import known_statements
 from bridge.storage.postgres_transaction import PostgresTx, UnitFailed, drive, storable
-from bridge.storage.transaction import AuditSink, Unit, Value
+from bridge.storage.transaction import AuditSink, Expected, Row, Unit, Value
 
-Job = tuple[Unit[Any], "asyncio.Future[Any]", Callable[[Any], None] | None]
-"""A unit, who waits for it, and what is called once it is committed."""
+Job = tuple[Unit[Any], "asyncio.Future[Any]", Callable[[Any], None] | None, Sequence[Expected]]
+"""A unit, who waits for it, what is called once it is committed, and what it will probably look at."""
 
 Outcome = tuple[Job, Any, BaseException | None]
 
@@ -113,6 +113,7 @@ class Group:
                 if turn is None:
                     raise Lost("the database has lost its table `turn`")  # noqa: TRY301 - as any loss
                 tx = PostgresTx(link, self._statements, turn[0])
+                await self._foresee(link, tx, jobs)
                 end = loop.time() + _SLICE
                 for job in jobs:
                     if begun and loop.time() > end:
@@ -135,6 +136,23 @@ class Group:
             await self._roll_back(link)
             raise
         return outcomes, jobs[begun:]
+
+    async def _foresee(self, link: Link, tx: PostgresTx, jobs: list[Job]) -> None:
+        """Make the looks that units of the group will probably make: all of one statement in one round trip."""
+        expected: dict[str, dict[tuple[Value, ...], list[Row]]] = {}
+        for job in jobs:
+            for name, values in job[3]:
+                expected.setdefault(name, {})[tuple(map(storable, values))] = []
+        for name, found in expected.items():
+            statement = self._statements[name]
+            if statement.look is None or not statement.look.single or not statement.parameters:
+                continue
+            looks = list(found)
+            types = await link.types(statement.text)
+            columns = map(list, zip(*looks, strict=True))
+            for row in await link.all(statement.look.ahead(types), *columns):
+                found[looks[row[-1] - 1]].append(tuple(row)[:-1])
+            tx.foreseen.update({(name, values): rows for values, rows in found.items()})
 
     async def _apart(self, link: Link, job: Job, tx: PostgresTx) -> Outcome:
         """One unit within a savepoint; what it added is sent before the next one begins, so that it fails alone."""

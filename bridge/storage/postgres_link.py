@@ -76,6 +76,7 @@ class Link:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._overdue = ""
+        self._types: dict[str, tuple[str, ...]] = {}
         self.warnings: list[str] = []
         """What the server warned of since it was last emptied."""
         connection.add_log_listener(self._warned)
@@ -153,6 +154,14 @@ class Link:
         """Open a cursor in the transaction that is under way; each call of what is given fetches so many rows more."""
         cursor = await self._asked(self._connection.cursor(statement, *values))
         return lambda count: self._asked(cursor.fetch(count))
+
+    async def types(self, statement: str) -> tuple[str, ...]:
+        """The names of its parameters' types; asked of the server once."""
+        found = self._types.get(statement)
+        if found is None:
+            prepared = await self._asked(self._connection.prepare(statement))
+            found = self._types[statement] = tuple(str(parameter.name) for parameter in prepared.get_parameters())
+        return found
 
     async def prepare(self, statement: str) -> None:
         """Let the server judge a statement without running it."""

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from bridge.domain.audit import Record
 from bridge.storage.postgres_link import Link
-from bridge.storage.postgres_statements import Statement
+from bridge.storage.postgres_statements import Addition, Statement
+from bridge.storage.postgres_waiting import Waiting
 from bridge.storage.transaction import Row, Unit, Value
 
 T = TypeVar("T")
@@ -54,54 +55,62 @@ class Step(Generic[T]):
 class PostgresTx:
     """One PostgreSQL transaction.
 
-    Rows that are added and that nobody has looked for yet wait here, and go together: before the first statement that
-    sees their table, and at the end. `next_id` is the next row's number; None in a transaction that only reads.
+    `next_id` is the next row's number; None in a transaction that only reads. `foreseen` holds what looks of this
+    transaction were answered before its first unit ran; an answer counts until something may have changed it.
     """
 
     def __init__(self, link: Link, statements: dict[str, Statement], next_id: int | None = None) -> None:
         self._link = link
         self._statements = statements
-        self._waiting: list[tuple[Statement, list[Sequence[Value]]]] = []
-        self._seen: set[str] = set()
+        self._waiting = Waiting(link)
+        self._changed: set[str] = set()
         self.next_id = next_id
+        self.foreseen: dict[tuple[str, tuple[Value, ...]], list[Row]] = {}
         self.records: list[Record] = []
         self.wrote = False
         self.hinted = False
 
     async def one(self, name: str, *values: Value) -> Row | None:
         """The first row, None if there is none."""
-        statement = self._statements[name]
-        row: Row | None = await Step(lambda: self._ask(statement, self._link.one, values))
+        statement, cleaned = self._statements[name], tuple(map(storable, values))
+        known = self._known(statement, cleaned)
+        if known is not None:
+            return known[0] if known else None
+        row: Row | None = await Step(lambda: self._ask(statement, self._link.one, cleaned))
         return row
 
     async def all(self, name: str, *values: Value) -> list[Row]:
-        statement = self._statements[name]
-        rows: list[Row] = await Step(lambda: self._ask(statement, self._link.all, values))
+        statement, cleaned = self._statements[name], tuple(map(storable, values))
+        known = self._known(statement, cleaned)
+        if known is not None:
+            return list(known)
+        rows: list[Row] = await Step(lambda: self._ask(statement, self._link.all, cleaned))
         return rows
 
     async def run(self, name: str, *values: Value) -> int:
         """How many rows changed; 1 for a plain INSERT, which may be sent later."""
         statement = self._statements[name]
-        if statement.waits:
-            self._later(statement, values)
+        if statement.adds is not None:
+            self._later(statement, statement.adds, values)
             return 1
-        changed: int = await Step(lambda: self._ask(statement, self._link.run, values))
+        changed: int = await Step(lambda: self._ask(statement, self._link.run, tuple(map(storable, values))))
         return changed
 
     async def insert(self, name: str, *values: Value) -> int:
         """The new row's id."""
-        if self.next_id is None:
+        statement = self._statements[name]
+        if self.next_id is None or statement.adds is None:
             raise _only_reads(name)
         number = self.next_id
         self.next_id += 1
-        self._later(self._statements[name], (number, *values))
+        self._later(statement, statement.adds, (number, *values))
         return number
 
     async def many(self, name: str, rows: Iterable[Sequence[Value]]) -> None:
         statement = self._statements[name]
-        if statement.waits:
+        if statement.adds is not None:
             for values in rows:
-                self._later(statement, values)
+                self._later(statement, statement.adds, values)
             return
         cleaned = [tuple(map(storable, values)) for values in rows]
         if cleaned:
@@ -115,54 +124,44 @@ class PostgresTx:
         """Tell the other bridges, once this is committed, that there is something to do."""
         self.hinted = True
 
-    async def flush(self, tables: frozenset[str] | None = None) -> None:
-        """Send what waits: for these tables, or for all."""
-        if not self._waiting:
-            return
-        going, self._waiting = self._waiting, []
-        for statement, rows in going:
-            if tables is None or not tables.isdisjoint(statement.tables):
-                await self._link.many(statement.text, rows)
-            else:
-                self._waiting.append((statement, rows))
-        self._seen = {table for statement, _rows in self._waiting for table in statement.tables}
+    async def flush(self) -> None:
+        """Send the rows that wait."""
+        await self._waiting.send()
 
     def forget(self) -> None:
-        """Drop what waits: the unit that added it failed."""
-        self._waiting = []
-        self._seen = set()
+        """Drop the rows that wait: the unit that added them failed."""
+        self._waiting.forget()
 
-    def _later(self, statement: Statement, values: Sequence[Value]) -> None:
+    def _later(self, statement: Statement, adds: Addition, values: Sequence[Value]) -> None:
         if self.next_id is None:
-            raise _only_reads(statement.text)
+            raise _only_reads(statement.name)
         self.wrote = True
-        cleaned = tuple(map(storable, values))
-        for waiting, rows in reversed(self._waiting):
-            if waiting is statement:
-                rows.append(cleaned)
-                return
-            if not waiting.tables.isdisjoint(statement.tables):
-                break  # rows of one table go in the order in which they came
-        self._waiting.append((statement, [cleaned]))
-        self._seen |= statement.tables
+        self._waiting.add(statement, adds, tuple(map(storable, values)))
+
+    def _known(self, statement: Statement, values: tuple[Value, ...]) -> list[Row] | None:
+        """What was foreseen of a look, None if it must be made."""
+        if not self.foreseen or statement.look is None or statement.look.table in self._changed:
+            return None
+        rows = self.foreseen.get((statement.name, values))
+        return None if rows is None or self._waiting.were_added(statement.look, values) else rows
 
     async def _ask(self, statement: Statement, ask: Callable[..., Awaitable[T]], values: Sequence[Value]) -> T:
         self._judge(statement)
-        if not self._seen.isdisjoint(statement.tables):
-            await self.flush(statement.tables)
-        return await ask(statement.text, *map(storable, values))
+        if self._waiting.met_by(statement, values):
+            await self._waiting.send(statement.tables)
+        return await ask(statement.text, *values)
 
     async def _ask_many(self, statement: Statement, rows: list[tuple[Value, ...]]) -> None:
         self._judge(statement)
-        if not self._seen.isdisjoint(statement.tables):
-            await self.flush(statement.tables)
+        await self._waiting.send(statement.tables)
         await self._link.many(statement.text, rows)
 
     def _judge(self, statement: Statement) -> None:
         if statement.writes:
             if self.next_id is None:
-                raise _only_reads(statement.text)
+                raise _only_reads(statement.name)
             self.wrote = True
+            self._changed |= statement.tables
 
 
 def storable(value: Value) -> Value:

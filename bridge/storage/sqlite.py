@@ -12,7 +12,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -28,7 +28,7 @@ from bridge.storage.sqlite_faults import fault_of, no_room
 from bridge.storage.sqlite_group import Group, Job, Outcome
 from bridge.storage.sqlite_transaction import SqliteTx, drive
 from bridge.storage.statements import statements
-from bridge.storage.transaction import AuditSink, Unit
+from bridge.storage.transaction import AuditSink, Expected, Unit
 
 T = TypeVar("T")
 
@@ -94,7 +94,12 @@ class SqliteDatabase:
         """Where audit records go from now on. Call it before the first unit that records anything."""
         self._sink = sink
 
-    async def write(self, unit: Unit[T], committed: Callable[[T], None] | None = None) -> T:
+    async def write(
+        self,
+        unit: Unit[T],
+        committed: Callable[[T], None] | None = None,
+        expects: Sequence[Expected] = (),  # noqa: ARG002 - looks cost nothing here
+    ) -> T:
         """Run a unit in the next group and return its result after the commit.
 
         A unit may run twice (when another of its group fails), so it must change nothing but the transaction. Whoever

@@ -11,6 +11,8 @@ from bridge.domain.audit import Record
 T = TypeVar("T")
 Value = str | int | float | bytes | None
 Row = tuple[Any, ...]
+Expected = tuple[str, tuple[Value, ...]]
+"""A statement's name and its values: what a unit will probably look at."""
 
 
 class AuditSink(Protocol):

@@ -6,9 +6,11 @@ Each replaces one thing in the process that runs the bridge; the product has no 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 BUGS: dict[str, Callable[[], None]] = {}
@@ -112,15 +114,178 @@ def acknowledge_before_commit() -> None:
     from bridge.engine.views import Accepted
 
     keep = Intake._keep
-    tasks = set()
+    tasks: set[asyncio.Task[Accepted]] = set()
+
+    async def later(self: Intake, webhook: Any, *rest: Any) -> Accepted:
+        await asyncio.sleep(0.02)
+        return await keep(self, webhook, *rest)
 
     async def instead(self: Intake, webhook: Any, *rest: Any) -> Accepted:
-        task = asyncio.create_task(keep(self, webhook, *rest))
+        task = asyncio.create_task(later(self, webhook, *rest))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         return Accepted("1", len(webhook.alerts), 0, 0)
 
     Intake._keep = instead  # type: ignore[method-assign]
+
+
+@bug
+def loses_a_delivery() -> None:
+    """Of the deliveries that are planned every twentieth is not."""
+    from bridge.domain.delivery import DeliveryState
+    from bridge.storage import deliveries
+
+    add = deliveries.add
+    numbers = itertools.count(1)
+
+    async def instead(tx: Any, *rest: Any) -> Any:
+        live = await add(tx, *rest)
+        if next(numbers) % 20 == 0:
+            await deliveries.stop(tx, live.id, DeliveryState.SUPERSEDED, "planted", datetime.now(UTC))
+        return live
+
+    deliveries.add = instead
+
+
+@bug
+def remembers_in_memory() -> None:
+    """Whether an alert is news is remembered by the process, for a time, and not by what is stored."""
+    from bridge.engine import planner
+
+    reduce = planner.reduce
+    seen: set[tuple[str, str, str]] = set()
+
+    def instead(known: Any, alert: Any, *rest: Any, **how: Any) -> Any:
+        known = known if alert.key in seen else None
+        seen.add(alert.key)
+        return reduce(known, alert, *rest, **how)
+
+    planner.reduce = instead
+
+
+@bug
+def refused_counts_as_told() -> None:
+    """A service that answers 503 has taken the message."""
+    from bridge.channels import webhook
+
+    judge = webhook.outcome_of
+
+    def instead(response: Any, *rest: Any) -> None:
+        if response.status != 503:
+            judge(response, *rest)
+
+    webhook.outcome_of = instead  # type: ignore[assignment]
+
+
+@bug
+def forgets_at_the_start() -> None:
+    """What an earlier process left is not looked for."""
+    from bridge.engine.sender import Sender
+
+    async def instead(_self: Sender) -> int:
+        return 0
+
+    Sender.load = instead  # type: ignore[method-assign]
+
+
+@bug
+def told_before_it_is_sent() -> None:
+    """A delivery is recorded as told when it is claimed."""
+    from bridge.domain.delivery import DeliveryState
+    from bridge.engine import sender
+    from bridge.storage import deliveries
+
+    claim = sender.claim
+
+    async def instead(work: Any, ids: Any) -> Any:
+        jobs = await claim(work, ids)
+        for job in filter(None, jobs):
+            await deliveries.stop(work.tx, job.claimed.id, DeliveryState.SENT, "", work.now)
+        return jobs
+
+    sender.claim = instead
+
+
+@bug
+def outcomes_are_forgotten() -> None:
+    """What came of every second batch of attempts is not written down."""
+    from bridge.engine.results import Results
+
+    commit = Results._commit
+    numbers = itertools.count()
+
+    async def instead(self: Results, batch: Any, turned: Any) -> None:
+        if next(numbers) % 2:
+            await commit(self, batch, turned)
+            return
+        for item in batch:
+            self._done(item.live)
+
+    Results._commit = instead  # type: ignore[method-assign]
+
+
+@bug
+def newest_first() -> None:
+    """Of one incident the newest is told first, and what it overtakes is told after it."""
+    from bridge.engine import claim, outbox, outcome
+    from bridge.engine.lane import Lane
+
+    put = outbox.put
+
+    async def beside(*arguments: Any, **how: Any) -> None:
+        await put(*arguments, **{**how, "first": True})
+
+    async def stays(*_arguments: Any) -> bool:
+        return False
+
+    outbox.put = beside
+    outcome.outbox.give_way = stays
+    claim.still_wanted = lambda *_arguments: None
+    pull = Lane._pull
+
+    def instead(self: Lane, *rest: Any) -> Any:
+        self._busy.clear()
+        return pull(self, *rest)
+
+    Lane._pull = instead  # type: ignore[method-assign]
+
+
+@bug
+def a_record_is_missing() -> None:
+    """Of each hundred audit records one is chained and not stored."""
+    from bridge.audit.chain import Chain
+
+    seal = Chain.seal
+
+    def instead(self: Chain, *rest: Any) -> Any:
+        return [row for row in seal(self, *rest) if row[0] % 100]
+
+    Chain.seal = instead  # type: ignore[method-assign]
+
+
+@bug
+def no_room_is_kept() -> None:
+    """Requests are taken until the disk is full, and nothing is kept back for what follows."""
+    from bridge.storage.room import Room
+
+    Room.full = lambda _self: ""  # type: ignore[method-assign]
+    Room.keep = lambda _self: None  # type: ignore[method-assign]
+
+
+@bug
+def reads_everything_first() -> None:
+    """The start goes through every request that waits, before it answers."""
+    from bridge.engine.backlog import Backlog
+
+    load = Backlog.load
+
+    async def instead(self: Backlog) -> int:
+        found = await load(self)
+        while await self.step():
+            pass
+        return found
+
+    Backlog.load = instead  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

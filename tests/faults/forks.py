@@ -57,73 +57,67 @@ class Forked:
 
 
 class ForkServer:
-    """The client's side of the process that forks. Its children die with it, and it ends with its client."""
+    """The client's side of the process that forks, for any number of threads. Its children die with it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._ordering = threading.Lock()
+        self._news = threading.Condition()
+        self._made: list[int] = []
         self._codes: dict[int, int] = {}
+        self._gone = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.forks"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def spawn(
-        self,
-        words: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        out: Path,
-        err: Path,
-        planted: str = "",
+        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path, planted: str = ""
     ) -> Forked:
         """Run `alertbridge WORDS…` in a folder; its output is appended to the two files."""
         order = {
             "words": list(words), "folder": str(folder), "environment": dict(environment), "out": str(out),
             "err": str(err), "planted": planted,
         }  # fmt: skip
-        with self._lock:
-            pipe = self._process.stdin
-            assert pipe is not None
+        pipe = self._process.stdin
+        assert pipe is not None
+        with self._ordering:
             pipe.write(json.dumps(order).encode() + b"\n")
             pipe.flush()
-            while (told := self._read()) is None or "pid" not in told:
-                assert told is not None or self._process.poll() is None, "the fork server is gone"
-            return Forked(self, told["pid"])
+            with self._news:
+                self._news.wait_for(lambda: self._made or self._gone, _LIMIT)
+                assert self._made, "the fork server is gone"
+                return Forked(self, self._made.pop())
 
     def ended(self, child: Forked, timeout: float) -> int | None:
         """The exit code of a child, None if it still runs when the time is over."""
-        end = time.monotonic() + timeout
-        while True:
-            with self._lock:
-                while child.pid not in self._codes and self._waiting(min(0.05, max(0.0, end - time.monotonic()))):
-                    if self._read() is None:
-                        raise AssertionError("the fork server is gone")
-                if child.pid in self._codes:
-                    child.returncode = self._codes.pop(child.pid)
-                    return child.returncode
-            if time.monotonic() >= end:
-                return None
+        with self._news:
+            self._news.wait_for(lambda: child.pid in self._codes or self._gone, timeout)
+            assert not self._gone, "the fork server is gone"
+            if child.pid in self._codes:
+                child.returncode = self._codes.pop(child.pid)
+            return child.returncode
 
     def close(self) -> None:
         if self._process.stdin is not None and self._process.stdout is not None:
             self._process.stdin.close()
             self._process.wait(_LIMIT)
+            self._reader.join(_LIMIT)
             self._process.stdout.close()
 
-    def _waiting(self, timeout: float) -> bool:
-        return bool(select.select([self._process.stdout], [], [], timeout)[0])
-
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self) -> None:
         assert self._process.stdout is not None
-        line = b""
-        while not line.endswith(b"\n"):  # unbuffered, so that select() knows what there is
-            piece = os.read(self._process.stdout.fileno(), 1)
-            if not piece:
-                return None
-            line += piece
-        told: dict[str, Any] = json.loads(line)
-        if "ended" in told:
-            self._codes[told["ended"]] = told["code"]
-        return told
+        for line in self._process.stdout:
+            told = json.loads(line)
+            with self._news:
+                if "pid" in told:
+                    self._made.append(told["pid"])
+                else:
+                    self._codes[told["ended"]] = told["code"]
+                self._news.notify_all()
+        with self._news:
+            self._gone = True
+            self._news.notify_all()
 
 
 class QuickBridge(BridgeProcess):
@@ -131,6 +125,7 @@ class QuickBridge(BridgeProcess):
 
     server: ForkServer | None = None
     """One for all; made at the first start."""
+    _making = threading.Lock()
 
     def __init__(
         self, folder: Path, port: int, environment: Mapping[str, str] | None = None, planted: str = ""
@@ -195,9 +190,10 @@ class QuickBridge(BridgeProcess):
 
     @classmethod
     def _server(cls) -> ForkServer:
-        if QuickBridge.server is None:
-            QuickBridge.server = ForkServer()
-        return QuickBridge.server
+        with QuickBridge._making:
+            if QuickBridge.server is None:
+                QuickBridge.server = ForkServer()
+            return QuickBridge.server
 
 
 def close() -> None:

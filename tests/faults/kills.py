@@ -39,11 +39,12 @@ class Kind(msgspec.Struct, frozen=True):
     pause: float = 0.0
 
 
-KINDS = (
-    Kind("kill-healthy", connections=16, resolve=0.2, repeat=0.1),
-    Kind("kill-flat-out", connections=64),
-    Kind("kill-refusing", connections=8, sink="refuse", first=2, pause=0.01),
-)
+HEALTHY = Kind("kill-healthy", connections=16, resolve=0.2, repeat=0.1)
+FLAT_OUT = Kind("kill-flat-out", connections=64)
+REFUSING = Kind("kill-refusing", connections=8, sink="refuse", first=2, resolve=0.2, pause=0.01)
+"""With the last one Alertmanager itself loses most of what it took."""
+
+KINDS = (HEALTHY, FLAT_OUT, REFUSING)
 
 
 class Killed(msgspec.Struct):

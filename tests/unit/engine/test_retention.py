@@ -39,7 +39,7 @@ Rows = Sequence[Sequence[str | int]]
 
 
 class Keeper:
-    """An engine with retention; `days` passes the time, and prunes as the sweeper would, hour by hour."""
+    """An engine with retention; `days` passes the time, and prunes as the sweeper would, day by day."""
 
     def __init__(self, bench: Bench, folder: Path, where: Path | Address, query: Callable[[str], Rows]) -> None:
         """`query` runs a statement that no bridge would."""
@@ -56,8 +56,8 @@ class Keeper:
         return (self.bench.clock.now() - START).total_seconds()
 
     async def days(self, number: int) -> None:
-        for _hour in range(number * 4):
-            self.bench.clock.turn(hours=6)
+        for _day in range(number):
+            self.bench.clock.turn(days=1)
             await self.prune()
 
     async def prune(self) -> None:

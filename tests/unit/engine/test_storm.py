@@ -80,6 +80,11 @@ async def calm(bench: Bench, first: int, last: int, at: datetime = START, **labe
     await bench.settle()
 
 
+async def digest_of(bench: Bench, channel: str) -> str:
+    """The incident that stands for the storm on a channel."""
+    return next(message.incident for message in heard(bench, channel) if message.alerts[0].name == "AlertbridgeStorm")
+
+
 async def test_as_many_as_allowed_are_told_one_by_one(weather: Weather) -> None:
     async with weather.open() as bench:
         for _minute in range(3):
@@ -158,6 +163,9 @@ async def test_ends_are_told_together_and_the_last_ends_the_storm(weather: Weath
         assert reasons(bench, "people")["resolved"] == 1
         assert reasons(bench, "machine")["resolved"] == 50
         assert [row for row in await bench.audit("resolved") if row[1] == "storm"] != []
+        digest = await bench.operator.incident(await digest_of(bench, "people"))
+        assert (digest.state, digest.alerts.firing, digest.alerts.resolved) == ("resolved", 0, 1)
+        assert [alert.status for alert in digest.alert_list] == ["resolved"]
         await bench.pass_time(hours=2, step=300)
         assert len(digests(bench, "people")) == len(told)  # nothing goes on by itself
 
@@ -170,6 +178,24 @@ async def test_who_was_told_singly_is_told_of_the_end_singly(weather: Weather) -
 
         ends = [message.alerts[0].name for message in heard(bench, "people") if message.reason is Reason.RESOLVED]
         assert ends == [f"Alert{number}" for number in range(4)]
+
+
+async def test_who_was_told_singly_goes_on_being_told_so_though_others_were_not(weather: Weather) -> None:
+    """The mail was slow: what it had not told yet when the storm began is in its digest."""
+    async with weather.open(PLAIN.replace("  mail: {type: console}", "  mail: {type: console, rate: 0.001}")) as bench:
+        await flood(bench, 0, 5)
+        await flood(bench, 100, 150)
+        await bench.post(firing("Alert3", at=bench.clock.now(), instance="another"))
+        await calm(bench, 4, 5)
+
+        told = [(message.reason.value, message.alerts[0].name) for message in heard(bench, "people")]
+        assert ("changed", "Alert3") in told
+        assert ("resolved", "Alert4") in told
+        await bench.pass_time(minutes=40, step=60)
+        assert (
+            len([name for name in (message.alerts[0].name for message in heard(bench, "mail")) if name == "Alert4"])
+            == 0
+        )
 
 
 async def test_what_was_queued_before_the_storm_was_known_goes_into_the_digest(weather: Weather) -> None:
@@ -205,70 +231,6 @@ async def test_what_gets_worse_is_told_at_the_next_look_even_if_somebody_acknowl
 
         told = heard(bench, "people")[before:]
         assert [message.severity for message in told] == ["critical"]
-
-
-async def test_an_escalation_calls_once_for_all_and_machines_for_each(weather: Weather) -> None:
-    async with weather.open(MAIN) as bench:
-        await flood(bench, 0, 40)
-        await bench.pass_time(minutes=14, step=10)
-        assert [message.reason.value for message in heard(bench, "pager")] == ["escalated"]
-        assert "40 new incidents" in heard(bench, "pager")[0].title
-        assert reasons(bench, "robot") == {"escalated": 40}
-        assert heard(bench, "manager") == []
-
-        await bench.pass_time(minutes=13, step=10)
-
-        assert reasons(bench, "pager") == {"escalated": 1}
-        assert reasons(bench, "manager") == {"escalated": 2}  # the step, and its repetition
-        assert len(await bench.audit("escalated")) == 3 * 40
-
-
-async def digest_of(bench: Bench, channel: str) -> str:
-    """The incident that stands for the storm on a channel."""
-    return next(message.incident for message in heard(bench, channel) if message.alerts[0].name == "AlertbridgeStorm")
-
-
-async def test_acknowledging_the_digest_acknowledges_what_it_tells_of_and_no_more(weather: Weather) -> None:
-    async with weather.open(MAIN) as bench:
-        await flood(bench, 0, 40)
-        await bench.operator.acknowledge(await digest_of(bench, "people"), "alice", bench.clock.now())
-        await bench.pass_time(minutes=30, step=10)
-        assert heard(bench, "pager") == heard(bench, "manager") == heard(bench, "robot") == []
-        assert len([row for row in await bench.audit("acknowledged") if row[1] == "storm"]) >= 35
-
-        await bench.pass_time(minutes=1)
-        await flood(bench, 100, 110)  # a storm of its own: its steps are taken
-        await bench.pass_time(minutes=6, step=10)
-
-        assert reasons(bench, "pager") == {"escalated": 1}
-
-
-async def test_what_is_opened_after_the_acknowledgement_calls_again(weather: Weather) -> None:
-    async with weather.open(MAIN) as bench:
-        await flood(bench, 0, 40)
-        for more in range(40, 60, 10):
-            await bench.pass_time(seconds=50, step=10)
-            await flood(bench, more, more + 10)
-        await bench.pass_time(minutes=3, seconds=30, step=10)
-        assert reasons(bench, "pager") == {"escalated": 1}
-        await bench.operator.acknowledge(await digest_of(bench, "people"), "alice", bench.clock.now())
-        await flood(bench, 60, 80)
-        await bench.pass_time(minutes=14, step=10)
-
-        assert reasons(bench, "pager") == {"escalated": 2}
-
-
-async def test_an_acknowledgement_that_is_taken_back_is_taken_back_of_all(weather: Weather) -> None:
-    async with weather.open(MAIN) as bench:
-        await flood(bench, 0, 40)
-        digest = await digest_of(bench, "people")
-        await bench.operator.acknowledge(digest, "alice", bench.clock.now())
-        await bench.pass_time(minutes=10, step=10)
-        await bench.operator.unacknowledge(digest, "bob", bench.clock.now())
-        await bench.pass_time(minutes=6, step=10)
-
-        assert reasons(bench, "pager") == {"escalated": 1}
-        assert reasons(bench, "machine").keys() == {"opened"}
 
 
 async def test_a_storm_that_was_resolved_by_hand_is_told_anew_if_it_goes_on(weather: Weather) -> None:
