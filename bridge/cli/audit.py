@@ -45,6 +45,10 @@ Anchor = Annotated[
     Path | None, typer.Option("--anchor", help="a log kept elsewhere that holds the bridge's checkpoints")
 ]
 KeyringFile = Annotated[Path | None, typer.Option("--keyring", help="instead of the configured keyring")]
+FormerFile = Annotated[
+    Path | None,
+    typer.Option("--former", help="the file of keys that was beside the database before there was a keyring"),
+]
 PublicFile = Annotated[
     Path | None, typer.Option("--public-keys", help="public keys to check with, instead of a keyring")
 ]
@@ -91,6 +95,7 @@ def verify_log(
     anchor: Anchor = None,
     keyring: KeyringFile = None,
     public_keys: PublicFile = None,
+    former: FormerFile = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +103,7 @@ def verify_log(
     try:
         settings = settings_of(config)
         judged = required(settings, database, keyring)
-        beside = (keys_file(judged),) if isinstance(judged, Path) else ()
+        beside = (*([keys_file(judged)] if isinstance(judged, Path) else []), *([former] if former else []))
         trust = trust_of(settings, beside, keyring, public_keys)
         with progress_bar() as progress:
             report = verify(judged, trust, anchor=anchor, progress=progress)

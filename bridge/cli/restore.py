@@ -49,6 +49,9 @@ def restore_file(
     public_keys: Annotated[
         Path | None, typer.Option("--public-keys", help="public keys to check with, instead of a keyring")
     ] = None,
+    former: Annotated[
+        Path | None, typer.Option("--former", help="the file of keys from before there was a keyring, if not FILE.keys")
+    ] = None,
     *,
     check: Annotated[bool, typer.Option("--check", help="judge FILE, and change nothing")] = False,
     moved: Annotated[
@@ -64,7 +67,7 @@ def restore_file(
     place = required(settings, database, keyring)
     where = None if check else place
     brought, own = keys_file(file), keys_file(place) if isinstance(place, Path) else None
-    beside = (brought,) if own is None else (brought, own)
+    beside = tuple(path for path in (brought, own, former) if path is not None)
     trust = None if unverified else trust_of(settings, beside, keyring, public_keys)
 
     def place_keys() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -13,6 +14,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import IngestReason, StorageBusy, StorageError
 from bridge.engine.backlog import Backlog
+from bridge.engine.foresight import expected
 from bridge.engine.generation import group_hash
 from bridge.engine.planner import Counts, Planner
 from bridge.engine.refusals import Refusals
@@ -21,6 +23,7 @@ from bridge.engine.views import Accepted
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
 from bridge.storage import journal
+from bridge.storage.transaction import Expected
 
 _NAMED_QUARANTINES = 20
 _PARTITIONS = 64
@@ -75,7 +78,7 @@ class Intake:
             return request, counts
 
         try:
-            request, counts = await self._transactions.write(now, decision)
+            request, counts = await self._transactions.write(now, decision, self._expected(webhook))
         except StorageError:
             raise
         except Exception:  # noqa: BLE001 - whatever a hook or we ourselves got wrong
@@ -83,6 +86,10 @@ class Intake:
             _log.exception("plan_failed", source=webhook.source, digest=digest)
             return await self._keep_for_later(webhook, body, digest, now)
         return Accepted(str(request), counts.stored, counts.duplicates, len(webhook.quarantined))
+
+    def _expected(self, webhook: Webhook) -> Sequence[Expected]:
+        """What planning it will look at, where a look costs a round trip."""
+        return expected(self._transactions.generation(), webhook) if self._transactions.owner else ()
 
     async def _keep_for_later(self, webhook: Webhook, body: bytes, digest: str, now: datetime) -> Accepted:
         request = await self._transactions.write(now, lambda work: keep(work, webhook, body, digest, planned=False))

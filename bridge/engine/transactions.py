@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from bridge.domain.errors import StorageError
 from bridge.engine.generation import Generation
 from bridge.engine.work import Effects, Work
 from bridge.storage.database import Database
-from bridge.storage.transaction import Tx, Unit
+from bridge.storage.transaction import Expected, Tx, Unit
 
 T = TypeVar("T")
 Decision = Callable[[Work], Awaitable[T]]
@@ -50,8 +50,8 @@ class Transactions:
         """Call `follower` with the effects of every committed transaction."""
         self._followers.append(follower)
 
-    async def write(self, now: datetime, decision: Decision[T]) -> T:
-        """Run a decision in a transaction; its result after the commit.
+    async def write(self, now: datetime, decision: Decision[T], expects: Sequence[Expected] = ()) -> T:
+        """Run a decision in a transaction; its result after the commit. `expects`: see `Database.write`.
 
         Raises:
             StorageBusy, StorageFatal: see `Database.write`.
@@ -68,7 +68,7 @@ class Transactions:
             return result, work.effects
 
         try:
-            result, _effects = await self._database.write(unit, self._committed)
+            result, _effects = await self._database.write(unit, self._committed, expects)
         except StorageError as error:
             self.failing = str(error)
             raise

@@ -11,7 +11,7 @@ from bridge.domain.alert import Alert, Status
 from bridge.domain.episode import Episode
 from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
 from bridge.storage.text import pack, unpack
-from bridge.storage.transaction import Tx
+from bridge.storage.transaction import Expected, Tx
 
 
 class KnownAlert(Struct, frozen=True):
@@ -21,6 +21,11 @@ class KnownAlert(Struct, frozen=True):
     episode: Episode
     added_labels: Mapping[str, str]
     added_annotations: Mapping[str, str]
+
+
+def expected(key: tuple[str, str, str]) -> Expected:
+    """The look that `known` makes."""
+    return "alert_get", key
 
 
 async def known(tx: Tx, key: tuple[str, str, str]) -> KnownAlert | None:

@@ -13,7 +13,7 @@ from bridge.domain.alert import Alert, Status
 from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
 from bridge.storage.alerts import KnownAlert
 from bridge.storage.text import pack, unpack
-from bridge.storage.transaction import Row, Tx
+from bridge.storage.transaction import Expected, Row, Tx
 
 
 class Incident(Struct, frozen=True):
@@ -94,6 +94,11 @@ def _member(row: Row) -> Member:
 async def get(tx: Tx, incident: str) -> Incident | None:
     row = await tx.one("incident_get", incident)
     return None if row is None else _incident(row)
+
+
+def expected_in_group(source: str, route: str, group_hash: str) -> Expected:
+    """The look that `open_in_group` makes."""
+    return "incident_open_by_group", (source, route, group_hash)
 
 
 async def open_in_group(tx: Tx, source: str, route: str, group_hash: str) -> Incident | None:

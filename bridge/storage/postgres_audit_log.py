@@ -22,7 +22,7 @@ _SNAPSHOT = (
     "SET LOCAL idle_in_transaction_session_timeout = 0"
 )
 # The table itself is what gets judged, not what an index says of it.
-_NO_INDEX = "SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
+_NO_INDEX = "SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_bitmapscan = off"
 
 
 class PostgresAuditLog:

@@ -16,7 +16,6 @@ from bridge.storage.backup import Advance, newest_schema, open_reading
 from bridge.storage.migrate import migrate
 from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.postgres_address import Address
-from bridge.storage.postgres_faults import fault_of
 from bridge.storage.postgres_link import Link
 from bridge.storage.postgres_transaction import storable
 from bridge.storage.statements import statements
@@ -53,7 +52,7 @@ async def copy_server(address: Address, target: Path, advance: Advance) -> None:
                 await _copy_table(link, file, table, progress.more)
             file.execute("COMMIT")
     except (sqlite3.Error, asyncpg.PostgresError) as error:
-        raise StorageError(f"{address.name}: cannot be copied: {error}") from error
+        raise StorageError(f"{address.name}: cannot be copied: {_first_line(error)}") from error
     finally:
         await link.close()
 
@@ -84,7 +83,7 @@ async def load_server(copy: Path, address: Address, ahead: int, advance: Advance
             await link.run(sql["copy_turn"], max(newest.values()) + 1 + ahead, _newest(file, "audit", "seq") + 1)
         await link.script("COMMIT")
     except (sqlite3.Error, asyncpg.PostgresError) as error:
-        raise StorageError(f"{address.name}: cannot be loaded: {fault_of(error) or error}") from error
+        raise StorageError(f"{address.name}: cannot be loaded: {_first_line(error)}") from error
     finally:
         await link.close()
 
@@ -135,3 +134,8 @@ def _rows(file: sqlite3.Connection, table: Table) -> int:
 
 def _newest(file: sqlite3.Connection, name: str, column: str) -> int:
     return int(file.execute(f"SELECT coalesce(max({column}), 0) FROM {name}").fetchone()[0])  # noqa: S608 - as above
+
+
+def _first_line(error: Exception) -> str:
+    """Without the row that a server quotes."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -37,6 +37,10 @@ _SESSION = (
     f"SET lock_timeout = {round(TURN * 1000)}",
     f"SET idle_in_transaction_session_timeout = {round(IDLE * 1000)}",
     "SET jit = off",
+    # A plan is made while a table is small and kept while it grows: it must be one that looks rows up by their index.
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
     # The server lets go of a client that is gone, and of what it had locked.
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 2",

@@ -79,7 +79,7 @@ def run(folder: Path, kind: Kind, kills: int, seed: int, planted: str = "", url:
         )
         starts = [_kill_and_start(bridge, watcher, rng.uniform(*kind.life)) for _kill in range(kills)]
         watcher.stop()
-        watcher.drained(120)
+        watcher.drained(300, stall=8)
         problems = finished(bridge)
         verdict = watcher.verdict()
     problems += problems_of(verdict, IN_FLIGHT)

@@ -61,11 +61,15 @@ class OracleProcess:
     def counts(self) -> dict[str, int]:
         return self._ask("counts")
 
-    def drained(self, within: float = 60.0) -> bool:
-        """Wait until every accepted alert has been received; whether that came about."""
+    def drained(self, within: float = 60.0, stall: float = 60.0) -> bool:
+        """Wait until every accepted alert has been received, as long as more come every `stall` seconds; whether they all did."""
         end = time.monotonic() + within
-        while self.counts()["missing"]:
-            if time.monotonic() > end:
+        moved, missing = time.monotonic(), -1
+        while found := self.counts()["missing"]:
+            now = time.monotonic()
+            if found != missing:
+                moved, missing = now, found
+            if now > end or now > moved + stall:
                 return False
             time.sleep(0.02)
         return True

@@ -89,8 +89,9 @@ class History:
             attempts += tried
             self.record(self._fact(kind, delivery=str(number), attempt=attempts if tried else 0))
             state = kind.value if kind in ENDS else state
+        ended = _micros(self.now) if state != "pending" else None
         self._connection.execute(
-            "UPDATE deliveries SET state = ?, attempts = ? WHERE id = ?", (state, attempts, number)
+            "UPDATE deliveries SET state = ?, attempts = ?, ended_at = ? WHERE id = ?", (state, attempts, ended, number)
         )
         return number or 0
 

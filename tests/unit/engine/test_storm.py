@@ -164,8 +164,8 @@ async def test_ends_are_told_together_and_the_last_ends_the_storm(weather: Weath
         assert reasons(bench, "machine")["resolved"] == 50
         assert [row for row in await bench.audit("resolved") if row[1] == "storm"] != []
         digest = await bench.operator.incident(await digest_of(bench, "people"))
-        assert (digest.state, digest.alerts.firing, digest.alerts.resolved) == ("resolved", 0, 1)
-        assert [alert.status for alert in digest.alert_list] == ["resolved"]
+        assert digest.incident.state == "resolved"
+        assert [alert.status for alert in digest.alerts] == ["resolved"]
         await bench.pass_time(hours=2, step=300)
         assert len(digests(bench, "people")) == len(told)  # nothing goes on by itself
 
@@ -192,10 +192,7 @@ async def test_who_was_told_singly_goes_on_being_told_so_though_others_were_not(
         assert ("changed", "Alert3") in told
         assert ("resolved", "Alert4") in told
         await bench.pass_time(minutes=40, step=60)
-        assert (
-            len([name for name in (message.alerts[0].name for message in heard(bench, "mail")) if name == "Alert4"])
-            == 0
-        )
+        assert "Alert4" not in [message.alerts[0].name for message in heard(bench, "mail")]
 
 
 async def test_what_was_queued_before_the_storm_was_known_goes_into_the_digest(weather: Weather) -> None:

@@ -139,7 +139,7 @@ WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id = ANY (ARRAY(SE
 SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.annotations, ia.added_labels, ia.added_annotations, ia.starts_at, ia.ends_at,
        ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, t.status, t.episode, d.id
 FROM deliveries d JOIN incident_alerts ia ON ia.incident = d.incident JOIN alerts a ON a.id = ia.alert
-LEFT JOIN told t ON t.incident = d.incident AND t.channel = d.channel AND t.alert = ia.alert
+LEFT JOIN told t ON t.incident = ia.incident AND t.alert = ia.alert AND t.channel = d.channel
 WHERE d.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND (ia.status = 'firing' OR t.status IS DISTINCT FROM 'resolved' OR t.episode <> ia.episode)
 ORDER BY d.id, ia.status, a.id;
 
