@@ -118,6 +118,8 @@ class Chain:
                 cells = _encode(texts)
             except UnicodeEncodeError:
                 cells = _encode(texts := _clean(texts))
+            if b"\0" in b"".join(cells):
+                cells = _encode(texts := _clean(texts))
             at, attempt = micros(record.at), record.attempt
             head = entry_hash(prefix, head, seq, at, attempt, cells)
             rows.append((seq, chain_id, at, *texts[:6], attempt, *texts[6:], head))
@@ -160,6 +162,8 @@ def _encode(texts: Texts) -> Cells:
 
 
 def _clean(texts: Texts) -> Texts:
-    """The texts with lone surrogates, which no database stores, replaced: one odd label must not fail a whole commit."""
-    k, a, s, i, d, c, r, g, t = (text.encode("utf-8", "replace").decode() for text in texts)
+    """The texts with lone surrogates, which no database stores, and NUL, which PostgreSQL does not, replaced: one odd label
+    must not fail a whole commit, and a log that is under its hashes must fit either database.
+    """
+    k, a, s, i, d, c, r, g, t = (text.encode("utf-8", "replace").decode().replace("\0", "\ufffd") for text in texts)
     return k, a, s, i, d, c, r, g, t

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 _EXAMPLES = 5
+_READ_LATE = 100_000_000
 Told = tuple[str, int, int]
 """(path, key, version)."""
 
@@ -93,9 +94,8 @@ def _reached(read: _Read, where: str, key: int, version: int) -> bool:
 
 
 def _kill_between(kills: list[tuple[int, int]], before: int, again: int) -> int:
-    """The last kill that lies between two copies, -1 if there is none."""
-    for number in range(len(kills) - 1, -1, -1):
-        begun, done = kills[number]
+    """The first kill that lies between two copies: it found the first one in flight. -1 if there is none."""
+    for number, (begun, done) in enumerate(kills):
         if begun <= again and done >= before:
             return number
     return -1
@@ -120,13 +120,13 @@ def _read(path: Path) -> _Read:
                     read.copies[where, key, version].append(int(at))
                     read.in_order[where, key].append(version)
             elif what == "note":
-                _note(read, json.loads(rest))
+                _note(read, json.loads(rest), int(at))
     return read
 
 
-def _note(read: _Read, fact: dict[str, Any]) -> None:
-    if "kill" in fact:
-        read.kills.append((fact["kill"][0], fact["kill"][1]))
+def _note(read: _Read, fact: dict[str, Any], at: int) -> None:
+    if "kill" in fact:  # what had come before it may be read a moment after it
+        read.kills.append((fact["kill"][0], max(fact["kill"][1], at + _READ_LATE)))
     if "paths" in fact:
         read.paths = tuple(fact["paths"])
 

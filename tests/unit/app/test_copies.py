@@ -133,7 +133,9 @@ async def test_a_bridge_moves_from_a_file_to_a_server_and_back_and_nothing_is_di
         await one.settle()
         assert "pager escalated" in one.told()
         await live(one, "Away")
+        places.clock.turn(days=10)
         await live(two, "Away too")
+        places.clock.turn(days=10)
         await live(one, "Away again")
         highest = max(row[0] for row in at_home["deliveries"])
         assert all(delivery.id > highest for delivery in await _newest(one, 10))
@@ -151,13 +153,14 @@ async def test_a_bridge_moves_from_a_file_to_a_server_and_back_and_nothing_is_di
     (new.parent / "bridge.db.keys").chmod(0o600)
     async with engine(new.parent, TEXT, places.clock) as bench:
         await live(bench, "Home again")
-        places.clock.turn(days=31)
-        await live(bench, "Much later")
+        places.clock.turn(days=15)  # what one of the bridges wrote is pruned in part, beside the other's
+        await live(bench, "Later")
         retention = Retention(bench.transactions, places.keys, monotonic=_seconds(places.clock), budget=float("inf"))
         await retention.step(places.clock.now())
         places.clock.turn(minutes=5)
         await retention.step(places.clock.now())
-    assert (await places.verified(new)).records < report.records
+    after = await places.verified(new)
+    assert after.records < after.last_seq
 
 
 async def _newest(bench: Bench, number: int) -> list[Any]:

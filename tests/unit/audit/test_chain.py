@@ -74,6 +74,14 @@ def test_a_lone_surrogate_is_replaced_and_fails_nothing() -> None:
     assert row[-1] == _reference("c1", ZERO, row)
 
 
+def test_a_nul_is_replaced_because_a_log_must_fit_either_database() -> None:
+    rows = Chain("c1").seal(
+        [Record(at=AT, kind=Kind.COMMENTED, detail="odd \0 text"), Record(at=AT, kind=Kind.COMMENTED)]
+    )
+    assert rows[0][12] == "odd \ufffd text"
+    assert rows[0][-1] == _reference("c1", ZERO, rows[0])
+
+
 @settings(deadline=None)
 @given(one=st.tuples(texts, st.integers(0, 3), cells), other=st.tuples(texts, st.integers(0, 3), cells))
 def test_two_entries_never_share_a_hash_input(

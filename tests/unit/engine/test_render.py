@@ -199,13 +199,33 @@ def test_a_hostile_label_cannot_begin_a_line_of_its_own() -> None:
     assert len(shown(one).text.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "state"), [(Reason.OPENED, "STORM"), (Reason.DIGEST, "STORM"), (Reason.ESCALATED, "ESCALATED")]
+)
+def test_the_digest_of_a_storm_is_its_note(reason: Reason, state: str) -> None:
+    told = view(alert(), reason=reason, note="Storm: 700 new\nOpen: 699\nLink", digest=True)
+    message = render(told, ChannelOptions(type="console"), None)
+
+    assert message.title == f"[{state}] Storm: 700 new"
+    assert message.text == "Open: 699\nLink"
+    assert message.note == ""
+    assert message.alerts[0].annotations == {"summary": "Storm: 700 new", "description": "Open: 699\nLink"}
+
+
+def test_a_storm_that_is_ended_by_hand_says_what_it_was() -> None:
+    message = render(view(alert(), reason=Reason.RESOLVED, digest=True), ChannelOptions(type="console"), None)
+
+    assert "CPU 1 is high" in message.title
+    assert "CPU 1 is high" in message.text
+
+
 def test_everything_else_of_the_view_is_in_the_message() -> None:
     given_view = view(
         alert(1), alert(2), group_key="{}:{}", external_url="https://am.example.com", note="n", acknowledged_by="a",
         truncated=1, fired_and_resolved=True,
     )  # fmt: skip
     message = render(given_view, ChannelOptions(type="console"), None)
-    for name in IncidentView.__struct_fields__:
+    for name in set(IncidentView.__struct_fields__) - {"digest"}:
         assert getattr(message, name) == getattr(given_view, name), name
     assert message.common_labels == {"alertname": "HighCPU", "job": "web", "severity": "critical"}
     assert message.common_annotations == {}
