@@ -72,7 +72,13 @@ class ForkServer:
         self._reader.start()
 
     def spawn(
-        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], out: Path, err: Path, planted: str = ""
+        self,
+        words: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        out: Path,
+        err: Path,
+        planted: str = "",
     ) -> Forked:
         """Run `alertbridge WORDS…` in a folder; its output is appended to the two files."""
         order = {
