@@ -90,6 +90,11 @@ class BridgeProcess:
         with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
             return json.load(answer)
 
+    def text(self, path: str) -> str:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
     def post(self, path: str, body: object, headers: dict[str, str] | None = None) -> tuple[int, object]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(

@@ -225,29 +225,21 @@ def outcomes_are_forgotten() -> None:
 
 
 @bug
-def newest_first() -> None:
-    """Of one incident the newest is told first, and what it overtakes is told after it."""
-    from bridge.engine import claim, outbox, outcome
-    from bridge.engine.lane import Lane
+def the_old_follows_the_new() -> None:
+    """What was told of an incident before is told again after its end."""
+    from bridge.channels.webhook import WebhookChannel
 
-    put = outbox.put
+    send = WebhookChannel.send
+    told: dict[str, Any] = {}
 
-    async def beside(*arguments: Any, **how: Any) -> None:
-        await put(*arguments, **{**how, "first": True})
+    async def instead(self: WebhookChannel, message: Any, context: Any) -> Any:
+        receipt = await send(self, message, context)
+        if (old := told.get(message.incident)) is not None:
+            await send(self, old, context)
+        told[message.incident] = message
+        return receipt
 
-    async def stays(*_arguments: Any) -> bool:
-        return False
-
-    outbox.put = beside
-    outcome.outbox.give_way = stays
-    claim.still_wanted = lambda *_arguments: None
-    pull = Lane._pull
-
-    def instead(self: Lane, *rest: Any) -> Any:
-        self._busy.clear()
-        return pull(self, *rest)
-
-    Lane._pull = instead  # type: ignore[method-assign]
+    WebhookChannel.send = instead  # type: ignore[method-assign]
 
 
 @bug
@@ -286,6 +278,60 @@ def reads_everything_first() -> None:
         return found
 
     Backlog.load = instead  # type: ignore[method-assign]
+
+
+def _leases_of(**span: float) -> None:
+    """Claims on a shared database hold for so long."""
+    from datetime import timedelta
+
+    from bridge.engine import claim, leases
+
+    claim.LEASE = leases.LEASE = timedelta(**span)
+
+
+@bug
+def leases_are_for_good() -> None:
+    """What a dead bridge had claimed is never another's."""
+    _leases_of(days=1)
+
+
+@bug
+def leases_hold_nobody_off() -> None:
+    """What one bridge has claimed others claim too."""
+    _leases_of(microseconds=1)
+
+
+def _drops_what_waits(method: str) -> None:
+    """What is not sent is ended when this method of the sender is called."""
+    from bridge.domain.delivery import DeliveryState
+    from bridge.engine.sender import Sender
+    from bridge.storage import deliveries
+
+    whole = getattr(Sender, method)
+
+    async def instead(self: Sender, *rest: Any) -> None:
+        waiting = [delivery for lane in self._lanes.values() for delivery in lane._known]
+
+        async def drop(work: Any) -> None:
+            for delivery in waiting:
+                await deliveries.stop(work.tx, delivery, DeliveryState.SUPERSEDED, "planted", work.now)
+
+        await self._transactions.write(self._clock.now(), drop)
+        await whole(self, *rest)
+
+    setattr(Sender, method, instead)
+
+
+@bug
+def a_stop_drops_what_waits() -> None:
+    """A bridge that is told to stop ends what it has not sent."""
+    _drops_what_waits("stop")
+
+
+@bug
+def a_reload_drops_what_waits() -> None:
+    """A new configuration is taken for an end of what the old one had to send."""
+    _drops_what_waits("reloaded")
 
 
 if __name__ == "__main__":
