@@ -315,7 +315,9 @@ class Bridge:
         if problems:
             await _refused(work, text="\n".join(problems))
         if restored:
-            await outbox.notice(work, f"restored mode, because the database is not what it was: {restored}. {_RESTORED}")
+            await outbox.notice(
+                work, f"restored mode, because the database is not what it was: {restored}. {_RESTORED}"
+            )
 
     async def _note_key(self, work: Work) -> None:
         """Record that the keyring seals with another key than before."""

@@ -15,7 +15,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import FailureReason, StorageError, StorageFatal
-from bridge.engine import outbox
+from bridge.engine import outages, outbox
 from bridge.engine.credentials import Credentials
 from bridge.engine.outcome import Attempted, record, record_sent
 from bridge.engine.transactions import Transactions
@@ -25,6 +25,7 @@ from bridge.storage import deliveries
 from bridge.storage.deliveries import Live
 
 _BATCH = 256
+_PARKED = "parked:"
 _log = structlog.get_logger("bridge.results")
 
 
@@ -190,7 +191,7 @@ async def _park(work: Work, item: Parked) -> None:
         await unpark(work, [live], work.now)
         return
     work.effects.live.append(Live(live.id, live.incident, live.channel, work.now, parked=True))
-    if item.announce:
+    if item.announce and await outages.began(work, _PARKED + live.channel):
         why = item.problem or "it is not in the configuration any more"
         text = f"channel {live.channel} cannot be used: {why}. Its deliveries are parked until it can."
         await outbox.notice(work, text, about=live.channel)
@@ -199,6 +200,9 @@ async def _park(work: Work, item: Parked) -> None:
 async def _turn(work: Work, turn: BreakerTurned) -> None:
     kind = Kind.BREAKER_OPENED if turn.opened else Kind.BREAKER_CLOSED
     work.record(kind, channel=turn.channel, reason=turn.credential, detail=turn.why)
+    news = outages.began if turn.opened else outages.ended
+    if not await news(work, turn.credential):
+        return
     if turn.opened:
         text = f"channel {turn.channel} does not take messages: {turn.why}. They wait, and go when it takes them again."
     else:
@@ -208,6 +212,8 @@ async def _turn(work: Work, turn: BreakerTurned) -> None:
 
 async def unpark(work: Work, lives: list[Live], now: datetime) -> None:
     """Channels came back: their parked deliveries go on."""
+    for channel in dict.fromkeys(live.channel for live in lives):
+        await outages.ended(work, _PARKED + channel)
     for live in lives:
         if await deliveries.unpark(work.tx, live.id, now):
             work.record(Kind.UNPARKED, incident=live.incident, delivery=live.id, channel=live.channel)
