@@ -36,6 +36,7 @@ from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
 from bridge.ingest.webhook import parse
 from bridge.net import HttpClient
+from bridge.observe.logs import log_thread
 from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
@@ -49,6 +50,7 @@ _log = structlog.get_logger("bridge")
 _GRACE = timedelta(seconds=15)
 _KEY = "newest_key"
 _LAST_WORDS = 2.0
+_LOG_BEHIND = 5.0
 _PROBE = 1.0
 _PROBE_SIZE = 2**16
 _RETIRE_AFTER = timedelta(seconds=60)
@@ -73,6 +75,7 @@ class Bridge:
         self._stopping = False
         self._reloading = asyncio.Lock()
         self._recorded = ""
+        self._dropped = 0
         self._key = ""
         self._stages = Stages(clock)
         self._clients: set[HttpClient] = set()
@@ -199,6 +202,8 @@ class Bridge:
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
             *self.watch.troubles(),
         ]
+        if log_thread().behind() > _LOG_BEHIND:
+            troubles.append(Trouble("log_blocked", "", "nobody reads standard error; what does not fit is dropped"))
         if full := self._database.full():
             troubles.append(Trouble("disk_full", self._database.name, full))
         if isinstance(self._database, PostgresDatabase):
@@ -213,6 +218,9 @@ class Bridge:
         await self._parts.sweeper.measure()
         if self._trail is not None:
             metrics.audit_records.inc(self._trail.uncounted())
+        dropped = log_thread().dropped
+        metrics.log_lines_dropped.inc(dropped - self._dropped)
+        self._dropped = dropped
 
     async def stop(self) -> None:
         """Take no more alerts, let what is in hand end, record the stop, close."""

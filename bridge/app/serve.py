@@ -16,7 +16,7 @@ from bridge.app.watchdog import LoopPulse, watched_loop
 from bridge.config.watch import changes, fingerprint
 from bridge.domain.clock import SteadyClock, SystemClock
 from bridge.domain.errors import BridgeError
-from bridge.observe.logs import configure
+from bridge.observe.logs import configure, log_thread
 
 _log = structlog.get_logger("bridge")
 _SWITCH_SECONDS = 0.001
@@ -50,9 +50,8 @@ async def _serve(path: Path, pulse: LoopPulse, *, strict: bool) -> int:
     since = await asyncio.to_thread(fingerprint, path)  # an edit made during the start is an edit too
     bridge = await Bridge.start(path, SteadyClock(SystemClock()), strict=strict, fatal=fatal, pulse=pulse)
     log = bridge.config.log
-    configure(
-        format=log.format or ("console" if sys.stderr.isatty() else "json"), level=log.level, redact=bridge.redact
-    )
+    form = log.format or ("console" if sys.stderr.isatty() else "json")
+    configure(format=form, level=log.level, redact=bridge.redact, detached=True)
     _collect_seldom()
     watching = [
         asyncio.create_task(_watch(bridge, path, since, stop, reload)),
@@ -62,6 +61,7 @@ async def _serve(path: Path, pulse: LoopPulse, *, strict: bool) -> int:
     if failed:
         _log.critical("database_failed", error=str(failed[0]))
         await bridge.abandon()
+        log_thread().flush()
         os._exit(1)
     reload.set()
     await bridge.stop()

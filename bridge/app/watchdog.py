@@ -12,8 +12,8 @@ it has burnt twice as many seconds of processor time without a turn of the loop.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import faulthandler
+import logging
 import os
 import signal
 import sys
@@ -164,8 +164,8 @@ class Watchdog:
 
         def speak() -> None:
             _log.critical("loop_blocked_for_good", seconds=round(still, 1), stack=stack, exit_code=EXIT_BLOCKED)
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.flush()
+            for handler in logging.getLogger().handlers:
+                handler.flush()
 
         words = threading.Thread(target=speak, daemon=True)
         words.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC
 from typing import ClassVar
@@ -19,8 +18,9 @@ from bridge.channels.api import (
     Receipt,
     Retryable,
 )
+from bridge.observe.detached import Detached, put
 
-_WRITING = threading.Lock()
+_PRINTER = Detached("console")
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # C0 and C1 controls but tab and line feed; marks, overrides and isolates of direction; byte order marks; surrogates.
 # Joiners stay: emoji and several scripts need them.
@@ -43,8 +43,8 @@ class ConsoleChannel:
         self._options = options
 
     async def send(self, message: Message, context: Context) -> Receipt:
-        # A full pipe blocks the writer: in a thread it does not stop the bridge.
-        await asyncio.to_thread(_write, block(message, self.name, plain=context.plain))
+        text = block(message, self.name, plain=context.plain)
+        await asyncio.wrap_future(_PRINTER.submit(lambda: _write(text)))
         return Receipt(detail="printed")
 
 
@@ -92,11 +92,7 @@ def _write(text: str) -> None:
     Raises:
         Retryable: nobody reads, or the disk behind is full.
     """
-    out = sys.stdout
-    encoding = getattr(out, "encoding", None) or "utf-8"
     try:
-        with _WRITING:
-            out.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            out.flush()
+        put(sys.stdout, text)
     except (OSError, ValueError) as error:  # ValueError: standard output is closed
         raise Retryable(FailureReason.NETWORK, f"standard output cannot be written: {type(error).__name__}") from error

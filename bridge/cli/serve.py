@@ -34,7 +34,7 @@ def serve(
 
     require_readable(config)
     keep_memory_private()
-    configure(format="console" if sys.stderr.isatty() else "json")
+    configure(format="console" if sys.stderr.isatty() else "json", detached=True)
     try:
         code = uvloop.run(run(config, strict=strict))
     except ConfigError as error:

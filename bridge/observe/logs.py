@@ -10,10 +10,13 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bridge.observe.log_thread import LogThread
 
 MAX_VALUE = 4096
 MAX_TRACE = 16_384
@@ -101,10 +104,12 @@ def configure(
     level: str = "info",
     redact: Redact = str,
     stream: TextIO | None = None,
+    detached: bool = False,
 ) -> None:
     """Send structlog's and the standard library's events to `stream` (standard error), in one form.
 
-    May be called again: the last call rules. `level` is `debug`, `info`, `warning` or `error`.
+    May be called again: the last call rules. `level` is `debug`, `info`, `warning` or `error`. `detached`: to standard
+    error by way of `log_thread()`, so that a log that nobody reads holds up nothing.
     """
     target = sys.stderr if stream is None else stream
     shared: list[Processor] = [
@@ -121,7 +126,7 @@ def configure(
             colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback, timestamp_key="at"
         )
     )
-    handler = logging.StreamHandler(target)
+    handler = log_thread() if detached else logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -142,6 +147,12 @@ def configure(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+@cache
+def log_thread() -> LogThread:
+    """What writes the log of a process that must not wait for it."""
+    return LogThread(sys.stderr)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -127,6 +127,9 @@ class Metrics:
         self._heartbeats = _Counts("alertbridge_heartbeats", "Outbound heartbeats.", ("outcome",), registry)
         self.clock_jumps = Counter("alertbridge_clock_jumps", "Jumps of the machine's clock.", registry=registry)
         self.audit_records = Counter("alertbridge_audit_records", "Audit records written.", registry=registry)
+        self.log_lines_dropped = Counter(
+            "alertbridge_log_lines_dropped", "Lines the log did not take.", registry=registry
+        )
         self._write_build_info(version)
 
     def _write_build_info(self, version: str) -> None:

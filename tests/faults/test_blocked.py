@@ -139,14 +139,15 @@ def test_a_process_that_was_stopped_and_continued_is_neither_ended_nor_troubled(
         assert bridge.stop() == 0
 
 
-def stands_in_a_log_that_nobody_reads(folder: Path, receiver: Receiver, beats: Beats) -> None:
-    """The write blocks with the log's lock held, so the watchdog's last words would wait for ever too."""
+def blocks_the_loop_with_a_log_that_nobody_reads(folder: Path, receiver: Receiver, beats: Beats) -> None:
+    """The watchdog's last words cannot be said, and it does not wait for them."""
     with planted(folder, receiver, beats, with_plugin(folder, does_io=True), limit=1.5) as bridge:
         assert bridge.stop() == 0
         reading, writing = os.pipe()
         try:
             bridge.start(log=writing)
             bridge.plant("logs")
+            bridge.plant("sleeps", "600")
             assert post(bridge, "A", block="yes").status == 200
             assert ended(bridge, 40) == 70
         finally:
@@ -155,12 +156,42 @@ def stands_in_a_log_that_nobody_reads(folder: Path, receiver: Receiver, beats: B
         recovers(bridge, receiver, "A")
 
 
+def test_a_log_and_a_console_that_nobody_reads_hold_up_nothing(
+    tmp_path: Path, receiver: Receiver, beats: Beats
+) -> None:
+    """Everything else goes on, down to the stop; `/-/ready` says what is wrong, and lines that are lost are counted."""
+    printed = "  printed: {type: console, timeout: 1s}\nreceivers: {both: [sink, printed]}\nfallback: word"
+    main = (
+        with_plugin(tmp_path, does_io=True)
+        .replace("fallback: word", printed)
+        .replace("receiver: sink", "receiver: both")
+    )
+    with planted(tmp_path, receiver, beats, main) as bridge:
+        assert bridge.stop() == 0
+        reading, writing = os.pipe()
+        try:
+            bridge.start(log=writing)
+            bridge.plant("logs")
+            for number in range(24):
+                assert post(bridge, f"A{number}", block="yes").status == 200
+            until(lambda: receiver.names() >= {f"A{number}" for number in range(24)}, 40)
+            until(lambda: bridge.names("log_blocked"), 30)
+            until(lambda: metric(bridge, "alertbridge_log_lines_dropped_total") > 0)
+            assert ask(bridge, "POST", "/-/reload").status == 200
+            beats.more()
+            assert bridge.stop() == 0
+        finally:
+            os.close(reading)
+            os.close(writing)
+        verified(bridge)
+
+
 def test_what_blocks_for_good_ends_the_process_and_nothing_is_lost(tmp_path: Path) -> None:
     stories = (
         blocks_the_loop_for_good,
         holds_the_interpreter,
         blocks_the_writer_for_good,
-        stands_in_a_log_that_nobody_reads,
+        blocks_the_loop_with_a_log_that_nobody_reads,
     )
     for story in stories:
         (tmp_path / story.__name__).mkdir()
