@@ -34,7 +34,7 @@ def files() -> tuple[Path, ...]:
         folders[:] = [
             name for name in folders if name not in NOT_OURS and not name.endswith(("cache__", "_cache", ".egg-info"))
         ]
-        found += [Path(folder, name) for name in names]
+        found += [Path(folder, name) for name in names if name not in NOT_OURS]
     return tuple(path for path in sorted(found) if b"\0" not in path.read_bytes()[:4096])
 
 
