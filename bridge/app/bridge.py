@@ -28,7 +28,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import BridgeError, ConfigError, StorageError, StorageFatal
-from bridge.engine import outbox
+from bridge.engine import outages, outbox
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
 from bridge.engine.transactions import Decision
@@ -259,6 +259,8 @@ class Bridge:
         now = self._clock.now()
         # What waits is read first: what the first commits add comes to the sender by itself.
         waiting, pending = await self._parts.load()
+        known = [channel.credential for channel in self.transactions.generation().channels.values()]
+        self.sender.credentials.standing = await self._database.read(partial(outages.standing, names=known))
         await self._parts.join(now)
         problems = tuple(str(found) for found in self._loaded.errors)
         self._note_refusal(problems)

@@ -29,7 +29,8 @@ S = TypeVar("S", Breaker, Pace)
 
 
 class Credentials:
-    """Breakers and paces by credential: channels that share one share its fate. Forgotten at a restart, on purpose.
+    """Breakers and paces by credential: channels that share one share its fate. Forgotten at a restart, on purpose, but
+    for `standing`: outages of which people have heard, and not that they are over.
 
     After a pause or an outage a credential begins with one delivery at a time, and one more with each success: a
     service that has just recovered is not run over by all that waited.
@@ -41,6 +42,7 @@ class Credentials:
         self._windows: dict[str, int] = {}
         self._taken: dict[str, deque[datetime]] = {}
         self._recovered: set[str] = set()
+        self.standing: set[str] = set()
 
     def open(self) -> list[str]:
         """The credentials whose breaker is open."""
@@ -92,7 +94,7 @@ class Credentials:
         return due
 
     def succeeded(self, credential: str, now: datetime) -> bool:
-        """Whether that closed an open breaker."""
+        """Whether that closed an open breaker, or ended what is standing."""
         self._taken.setdefault(credential, deque(maxlen=_REMEMBERED)).append(now)
         window = self._windows.get(credential)
         if window is not None:
@@ -101,12 +103,18 @@ class Credentials:
                 del self._windows[credential]
         before = self._breakers.get(credential)
         if before is None:
-            return False
+            return self._was_standing(credential)
         after = self._breakers[credential] = before.succeeded(now)
-        closed = before.open and not after.open
+        closed = not after.open and (self._was_standing(credential) or before.open)
         if closed:
             self._recovered.add(credential)
         return closed
+
+    def _was_standing(self, credential: str) -> bool:
+        if credential not in self.standing:
+            return False
+        self.standing.discard(credential)
+        return True
 
     def recovered(self) -> set[str]:
         """The credentials whose breaker closed since this was last asked."""

@@ -1,44 +1,39 @@
-"""One outage is one word, though each of several bridges on a shared database finds it for itself.
+"""One outage is one word: several bridges on a shared database find it each for itself, and a bridge that starts finds it anew.
 
-The bridges that find it are kept by name until one of them gets through. Those that are gone do not count: they cannot
-say that it is over.
+When an outage was told of is kept until it is over. It is told again only where that was a while ago: rather twice than not at all.
 """
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterable
+from datetime import timedelta
 
+from bridge.domain.moment import micros, moment
 from bridge.engine.work import Work
-from bridge.storage import journal, replicas
+from bridge.storage import journal
+from bridge.storage.transaction import Tx
 
 _FACT = "outage "
+_AGAIN = timedelta(minutes=10)
 
 
 async def began(work: Work, what: str) -> bool:
-    """This bridge finds that `what` (a credential, or a channel that cannot be used) takes nothing; whether it is the first to."""
-    if not work.owner:
-        return True
-    known = await _known(work, what)
-    there = {replica.id for replica in await replicas.present(work.tx)} if known else set()
-    others = [owner for owner in known if owner in there and owner != work.owner]
-    await _keep(work, what, [*others, work.owner])
-    return not others
-
-
-async def ended(work: Work, what: str) -> bool:
-    """This bridge gets through again; whether it is the first to. What others still find is old: they share the work."""
-    if not work.owner:
-        return True
-    if not await _known(work, what):
+    """A credential, or a channel that cannot be used, takes nothing; whether that is news."""
+    told = await journal.fact(work.tx, _FACT + what)
+    if told and timedelta() <= work.now - moment(int(told)) < _AGAIN:
         return False
-    await _keep(work, what, [])
+    await journal.set_fact(work.tx, _FACT + what, str(micros(work.now)))
     return True
 
 
-async def _known(work: Work, what: str) -> list[str]:
-    text = await journal.fact(work.tx, _FACT + what)
-    return msgspec.json.decode(text, type=list[str]) if text else []
+async def ended(work: Work, what: str) -> bool:
+    """It takes messages again; whether that is news. What another bridge still finds is old: they share the work."""
+    if not await journal.fact(work.tx, _FACT + what):
+        return False
+    await journal.set_fact(work.tx, _FACT + what, "")
+    return True
 
 
-async def _keep(work: Work, what: str, owners: list[str]) -> None:
-    await journal.set_fact(work.tx, _FACT + what, msgspec.json.encode(owners).decode())
+async def standing(tx: Tx, names: Iterable[str]) -> set[str]:
+    """Those of which people have heard that they take nothing, and not that it is over."""
+    return {name for name in set(names) if await journal.fact(tx, _FACT + name)}

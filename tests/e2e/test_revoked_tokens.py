@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
@@ -145,4 +146,29 @@ async def test_two_channels_with_one_revoked_credential_are_one_outage(tmp_path:
             assert received(partner) == {f"firing {name}": 2 for name in names}
             assert len(notices(desk)) == 2
             assert bridge.count("dead") == 0
+            await bridge.verified()
+
+
+async def test_an_outage_outlives_a_restart_and_its_end_is_told_by_the_bridge_that_was_given_a_new_token(
+    tmp_path: Path,
+) -> None:
+    """Tokens of the environment come with a restart: it is the usual end of such an outage."""
+    async with Partner() as partner, WebhookReceiver() as desk:
+        text = SHARED.replace("PARTNER/", f"{partner.url}/").replace("DESK", desk.url)
+        async with here(tmp_path, text, {"PARTNER_TOKEN": "an-old-token"}) as bridge:
+            await post_all(bridge, numbered(0, 5))
+            await bridge.until(lambda: notices(desk))
+            refused = partner.refused
+            assert await asyncio.to_thread(bridge.process.stop) == 0
+            await asyncio.to_thread(bridge.process.start)
+            await bridge.until(lambda: partner.refused > refused)
+
+            assert await asyncio.to_thread(bridge.process.stop) == 0
+            assert len(notices(desk)) == 1
+            bridge.process._environment["PARTNER_TOKEN"] = "partner-canary-token"
+            await asyncio.to_thread(bridge.process.start)
+            await bridge.at_rest()
+            assert received(partner) == {f"firing {name}": 2 for name in numbered(0, 5)}
+            assert ["takes messages again" in notice for notice in notices(desk)] == [False, True]
+            assert len(await bridge.audit("breaker_opened")) == 2, "each start finds it for itself"
             await bridge.verified()

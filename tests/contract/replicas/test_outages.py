@@ -9,10 +9,6 @@ from msgspec.structs import replace
 from bridge.channels.api import Context
 from bridge.domain.errors import FailureReason, Refused
 from bridge.domain.message import Message
-from bridge.engine.membership import SPAN
-from bridge.engine.work import Work
-from bridge.storage import replicas
-from bridge.storage.replicas import Replica
 from tests.bridge_bench import Bench, firing
 from tests.contract.replicas.bridges import bridges, settle
 
@@ -23,20 +19,6 @@ channels:
   desk: {type: console}
 route: {receiver: people}
 """
-
-
-async def there(bench: Bench) -> None:
-    """The bridge says that it is there."""
-    replica = Replica(bench.transactions.owner, "0", 1)
-    now = bench.clock.now()
-    await bench.transactions.write(now, lambda work: replicas.beat(work.tx, replica, now, SPAN))
-
-
-async def gone(bench: Bench) -> None:
-    async def decision(work: Work) -> None:
-        await replicas.gone(work.tx, bench.transactions.owner)
-
-    await bench.transactions.write(bench.clock.now(), decision)
 
 
 def revoked(_message: Message, _context: Context) -> None:
@@ -62,8 +44,6 @@ async def test_two_bridges_that_find_a_token_revoked_tell_it_once_and_once_that_
 ) -> None:
     async with bridges(tmp_path, postgres_url, text=MAIN) as found:
         one, two = found
-        await there(one)
-        await there(two)
         await refused_at(one, "A")
         await refused_at(two, "B")
         assert len(await one.audit("breaker_opened")) == 2, "each on record"
@@ -81,18 +61,17 @@ async def test_two_bridges_that_find_a_token_revoked_tell_it_once_and_once_that_
         assert sorted(words(found)) == ["again", "outage", "outage"], "another one is news"
 
 
-async def test_a_bridge_that_is_gone_neither_keeps_an_outage_from_being_told_nor_its_end(
+async def test_an_outage_that_lasts_is_told_again_where_it_was_told_of_long_ago(
     tmp_path: Path, postgres_url: str
 ) -> None:
     async with bridges(tmp_path, postgres_url, text=MAIN) as found:
         one, two = found
-        await there(one)
-        await there(two)
         await refused_at(one, "A")
-        await gone(one)
+        one.clock.turn(minutes=10)
+        two.answers["people"].append(revoked)  # it tries what the other could not send, too
         await refused_at(two, "B")
         two.clock.turn(seconds=6)
-        await two.settle()
+        await settle(found)
         assert sorted(words(found)) == ["again", "outage", "outage"]
 
 
@@ -103,7 +82,6 @@ async def test_a_channel_that_no_bridge_can_use_is_told_of_once_and_again_when_i
         whole = found[0].transactions.generation()
         locked = replace(whole.channels["people"], channel=None, problem="the key is missing")
         for number, bench in enumerate(found):
-            await there(bench)
             bench.transactions.swap(replace(whole, channels={**whole.channels, "people": locked}))
             await bench.accept(firing(f"A{number}"))
             await bench.settle()
@@ -117,6 +95,7 @@ async def test_a_channel_that_no_bridge_can_use_is_told_of_once_and_again_when_i
         assert sum(message.channel == "people" for bench in found for message in bench.sent) == 2
 
         two = found[1]
+        two.clock.turn(seconds=1)
         two.transactions.swap(replace(whole, channels={**whole.channels, "people": locked}))
         await two.accept(firing("B"))
         await two.settle()
