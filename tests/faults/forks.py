@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,7 @@ def _child(order: dict[str, Any]) -> int:
     from bridge.cli.main import main
 
     if order["planted"]:
+        import_module("tests.faults.stopping")  # it has something to plant, too
         from tests.faults.bugs import plant
 
         plant(order["planted"])
@@ -239,8 +241,6 @@ def _child(order: dict[str, Any]) -> int:
 
 def _serve() -> None:
     """Fork for every line of standard input; tell who was made and who ended. At the end of input all are killed."""
-    from importlib import import_module
-
     for name in ("bridge.app.serve", "bridge.cli.serve", "bridge.cli.audit", "bridge.cli.secrets", "uvloop", "asyncpg"):
         import_module(name)
     reading, writing = os.pipe()
