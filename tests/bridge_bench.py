@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,8 @@ from bridge.channels.registry import ChannelRegistry
 from bridge.config.load import load
 from bridge.config.open_secrets import SecretOpener
 from bridge.domain.alert import Alert, Status, Webhook, fingerprint
+from bridge.domain.errors import StorageError
+from bridge.engine import doubt
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog
 from bridge.engine.build import Builder
@@ -194,10 +196,13 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None, u
         bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)
         bench.intake = Intake(bench.transactions, bench.backlog, Refusals(), metrics)
         bench.operator = Operator(bench.transactions, metrics)
+        await doubt.begin(bench.transactions, clock.now())
         await bench.sender.load()
         await bench.backlog.load()
         yield bench
         await bench.sender.stop(timedelta())
+        with suppress(StorageError):  # a database that is lost is not left in order
+            await doubt.end(bench.transactions, clock.now())
     finally:
         await http.close()
         await database.close()

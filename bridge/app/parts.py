@@ -10,6 +10,7 @@ from bridge import __version__
 from bridge.app.stages import Run, Stages
 from bridge.audit.chain import new_chain_id
 from bridge.domain.clock import Clock
+from bridge.engine import doubt
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
 from bridge.engine.generation import Generation
@@ -83,6 +84,7 @@ class Parts:
 
     async def load(self) -> tuple[int, int]:
         """Read what waits; gives how many deliveries and requests."""
+        await doubt.begin(self.transactions, self._clock.now())
         return await self.sender.load(), await self.backlog.load()
 
     def start(self, stages: Stages) -> None:
@@ -119,5 +121,6 @@ class Parts:
         await self.sender.stop(grace)  # a claim that was under way may have begun more attempts
         now = self._clock.now()
         await self.sweeper.write_refusals(now)
+        await doubt.end(self.transactions, now)
         if self.membership is not None:
             await self.membership.leave(now)

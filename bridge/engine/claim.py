@@ -12,6 +12,7 @@ from bridge.domain.alert import Status
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.message import Reason
+from bridge.engine.doubt import in_doubt, perhaps_heard
 from bridge.storage import deliveries, incidents, replicas
 from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident, Member, Told
@@ -60,10 +61,11 @@ async def _job(work: Work, claimed: Claimed, about: Told | None) -> Job | None:
     unwanted = still_wanted(claimed, incident, members)
     if unwanted is not None:
         if unwanted[0] is DeliveryState.CANCELLED:
-            await _perhaps_heard(work, claimed, members)
+            # The acknowledgement left it alone because it was under way, perhaps before a crash.
+            await perhaps_heard(work, claimed.incident, claimed.channel, claimed.reason, members)
         await _end(work, claimed, *unwanted)
         return None
-    return Job(claimed, incident, members, about.receipt, told=about.told)
+    return Job(claimed, incident, members, about.receipt, told=about.told or in_doubt(work, claimed))
 
 
 def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]) -> tuple[DeliveryState, str] | None:
@@ -90,18 +92,6 @@ def acknowledged_since(incident: Incident, claimed: Claimed) -> bool:
         and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT
         and claimed.created_at <= acknowledged
     )
-
-
-async def _perhaps_heard(work: Work, claimed: Claimed, members: Sequence[Member]) -> None:
-    """The acknowledgement left this delivery alone because it was under way, perhaps before a crash.
-
-    Whoever may have heard of the firing is to hear of its end.
-    """
-    firing = [member for member in members if member.alert.status is Status.FIRING]
-    told = [
-        (claimed.incident, claimed.channel, member.alert_id, member.episode, member.alert.status) for member in firing
-    ]
-    await incidents.tell(work.tx, told)
 
 
 async def _end(work: Work, claimed: Claimed, state: DeliveryState, reason: str) -> None:

@@ -14,6 +14,7 @@ from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.message import Reason
 from bridge.engine import outbox, replay, storm
 from bridge.engine.backups import BackupFacts, put_on_record
+from bridge.engine.doubt import perhaps_heard, waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.queries import Queries
 from bridge.engine.replay import Ask
@@ -157,6 +158,9 @@ async def _acknowledge(work: Work, found: Incident, by: str) -> None:
     await timers.pause_steps(work.tx, found.id, now)
     for delivery, channel, reason, leased in await deliveries.queued_of_incident(work.tx, found.id):
         if reason in CANCELLED_BY_ACKNOWLEDGEMENT and not leased and not work.is_in_flight(delivery):
+            if waits_in_doubt(work, delivery):
+                members = await incidents.news_for(work.tx, found.id, channel)
+                await perhaps_heard(work, found.id, channel, reason, members)
             await deliveries.stop(work.tx, delivery, DeliveryState.CANCELLED, "acknowledged", now)
             work.record(Kind.CANCELLED, incident=found.id, delivery=delivery, channel=channel, reason="acknowledged")
     await incidents.save(work.tx, acknowledged)

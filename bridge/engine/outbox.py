@@ -10,6 +10,7 @@ from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
 from bridge.engine import storm
+from bridge.engine.doubt import waits_in_doubt
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
@@ -61,7 +62,8 @@ async def put(
 ) -> None:
     """Queue one delivery in place of what waits for (incident, channel); in a storm, leave it to the digest.
 
-    A replaced delivery hands on its age, so that its time to give up still counts, and its wait if it was tried.
+    A replaced delivery hands on its age, so that its time to give up still counts, and its wait if it was tried. One that
+    may have been under way at a crash stays, and goes first.
     """
     if await storm.absorbs(work, incident, channel, reason, first=first, step=step):
         return
@@ -69,6 +71,9 @@ async def put(
     if not first:
         for waiting in await deliveries.queued(work.tx, incident.id, channel):
             if waiting.state is DeliveryState.LEASED or work.is_in_flight(waiting.id):
+                continue
+            if waits_in_doubt(work, waiting.id):
+                due_at = max(due_at, waiting.due_at)
                 continue
             await deliveries.stop(work.tx, waiting.id, DeliveryState.SUPERSEDED, "newer_state", work.now)
             work.record(

@@ -19,6 +19,7 @@ from bridge.domain.message import Message, Reason
 from bridge.domain.retry import gives_up, wait_before
 from bridge.engine import outbox
 from bridge.engine.claim import Job, acknowledged_since
+from bridge.engine.doubt import in_doubt, perhaps_heard
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed, Live
@@ -51,7 +52,7 @@ class Attempted(Struct, frozen=True):
 async def record(work: Work, attempted: Attempted, error: ChannelError, rng: random.Random) -> None:
     """Write a failure down, and queue what follows from it."""
     claimed = attempted.job.claimed
-    if attempted.kind is Kind.UNKNOWN:
+    if attempted.kind is Kind.UNKNOWN or in_doubt(work, claimed):
         told = _told(attempted, firing_only=True)
         if told:
             await incidents.tell(work.tx, told)
@@ -129,6 +130,9 @@ async def _again(work: Work, attempted: Attempted, error: ChannelError, rng: ran
 async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: Attempted | None = None) -> None:
     """End a delivery that cannot be made, and tell the fallback: about the alert, or about the notice itself."""
     attempts = claimed.attempts + (attempted is not None)
+    if attempted is None and in_doubt(work, claimed):
+        members = await incidents.news_for(work.tx, claimed.incident, claimed.channel)
+        await perhaps_heard(work, claimed.incident, claimed.channel, claimed.reason, members)
     closed = await deliveries.end(
         work.tx, claimed, DeliveryState.DEAD, error.reason.value, work.now, attempts=attempts, counted=claimed.counted,
         error=str(error),

@@ -27,6 +27,8 @@ class Transactions:
         self.in_flight: Collection[int] = frozenset()
         self.owner = ""
         """This bridge's name in the leases of a shared database; empty on a database of our own."""
+        self.in_doubt_through = 0
+        """The newest delivery that may have been under way when a bridge died; see `engine/doubt.py`."""
         self.wants_help: Callable[[], bool] = lambda: False
         """Whether other bridges on a shared database should hear of new deliveries at once."""
         self.mend: Callable[[datetime], datetime] = _as_it_is
@@ -61,7 +63,7 @@ class Transactions:
         in_flight, owner = self.in_flight, self.owner
 
         async def unit(tx: Tx) -> tuple[T, Effects]:
-            work = Work(tx, generation, moment, in_flight, owner)
+            work = Work(tx, generation, moment, in_flight, owner, self.in_doubt_through)
             result = await decision(work)
             if owner and work.effects.live and self.wants_help():
                 tx.hint()

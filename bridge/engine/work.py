@@ -34,19 +34,27 @@ class Work:
     """One transaction: the configuration's generation, the time, and what it brings about.
 
     `in_flight` are the deliveries that this bridge sends at this moment. `owner` is its name in the leases of a shared
-    database; it is empty on a database of our own, where a claim is memory only.
+    database; it is empty on a database of our own, where a claim is memory only. There deliveries up to
+    `in_doubt_through` may have been under way when a bridge died.
     """
 
-    __slots__ = ("_in_flight", "effects", "generation", "now", "owner", "tx")
+    __slots__ = ("_in_flight", "effects", "generation", "in_doubt_through", "now", "owner", "tx")
 
     def __init__(
-        self, tx: Tx, generation: Generation, now: datetime, in_flight: Collection[int], owner: str = ""
+        self,
+        tx: Tx,
+        generation: Generation,
+        now: datetime,
+        in_flight: Collection[int],
+        owner: str = "",
+        in_doubt_through: int = 0,
     ) -> None:
         self.tx = tx
         self.generation = generation
         self.now = now
         self.effects = Effects()
         self.owner = owner
+        self.in_doubt_through = in_doubt_through
         self._in_flight = in_flight
 
     def is_in_flight(self, delivery: int) -> bool:

@@ -261,6 +261,12 @@ async def page(tx: Tx, before: int, states: Sequence[str], wanted: Wanted, limit
     return [_stored(row) for row in rows]
 
 
+async def newest(tx: Tx) -> int:
+    """The highest id that was given; 0 if there is no delivery."""
+    row = await tx.one("delivery_newest")
+    return int(row[0] or 0) if row else 0
+
+
 async def counts(tx: Tx) -> list[tuple[str, str, int]]:
     """(channel, state, number) of everything that did not end well."""
     return [(row[0], row[1], row[2]) for row in await tx.all("deliveries_count")]

@@ -21,6 +21,7 @@ from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.domain.alert import Alert, Status
 from bridge.domain.errors import ChannelError, Conflict, FailureReason, Permanent, Refused, Retryable
 from bridge.domain.message import Reason
+from bridge.engine import doubt
 from bridge.engine.generation import Generation
 from bridge.engine.refusals import Refusals
 from bridge.engine.sweeper import Sweeper
@@ -207,6 +208,7 @@ class Story:
     async def end(self) -> None:
         assert self.bench.trail is not None
         await self.bench.sender.stop(timedelta())
+        await doubt.end(self.bench.transactions, self.clock.now())
         await self.bench.trail.end(self.clock.now())
         await self._stack.aclose()
         self.hanging.clear()

@@ -269,6 +269,23 @@ HARD: dict[str, list[Step]] = {
     "killed while it was told, and acknowledged": [
         ("trouble", "chat", "hang", 1), ("fire", "a"), ("acknowledge", 0), ("kill",),
     ],
+    "killed while it was told, and refused for good ever after": [
+        ("trouble", "chat", "hang+permanent+permanent", 1), ("fire", "a"), ("kill",), ("wait", 2), ("resolve", "a"),
+    ],
+    "killed while it was told, refused after an orderly restart": [
+        ("trouble", "chat", "hang+busy+permanent+permanent", 1), ("fire", "a"), ("kill",), ("restart",), ("wait", 330),
+        ("resolve", "a"),
+    ],
+    "killed while it was told, and acknowledged before it is told again": [
+        ("trouble", "chat", "hang+hang", 1), ("fire", "a"), ("kill",), ("acknowledge", 0), ("kill",), ("resolve", "a"),
+    ],
+    "killed while it was told, and one of it over before it is told again": [
+        ("trouble", "chat", "hang+network", 1), ("fire", "ab"), ("kill",), ("resolve", "a"), ("wait", 61), ("resolve", "b"),
+    ],
+    "killed while it was told, and worse before it is refused for good": [
+        ("trouble", "chat", "hang+network+permanent+permanent", 1), ("fire", "a"), ("kill",), ("fire", "c"), ("wait", 61),
+        ("resolve", "ac"),
+    ],
 }  # fmt: skip
 
 

@@ -67,6 +67,9 @@ WHERE ended_at IS NOT NULL AND last_error <> '' AND state = 'dead' AND id < $1 A
 -- name: deliveries_count
 SELECT channel, state, count(*) FROM deliveries WHERE ended_at IS NULL GROUP BY channel, state;
 
+-- name: delivery_newest
+SELECT max(id) FROM deliveries;
+
 -- name: told_put
 INSERT INTO told (incident, channel, alert, episode, status) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (incident, channel, alert) DO UPDATE SET episode = excluded.episode, status = excluded.status;

@@ -67,6 +67,9 @@ WHERE state = 'dead' AND id < ? AND state IN (SELECT value FROM json_each(?)) AN
 -- name: deliveries_count
 SELECT channel, state, count(*) FROM deliveries WHERE state IN ('pending', 'leased', 'parked') GROUP BY channel, state;
 
+-- name: delivery_newest
+SELECT max(id) FROM deliveries;
+
 -- name: told_put
 INSERT INTO told (incident, channel, alert, episode, status) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (incident, channel, alert) DO UPDATE SET episode = excluded.episode, status = excluded.status;
