@@ -157,7 +157,7 @@ class Scenario(msgspec.Struct, frozen=True):
 
     `drive` runs on the armed one until it dies at the `nth` passing, or `command` dies in its place; `check` after the
     restart. `sinks` are the ways receivers may behave until the crash, as far as they make a difference here; of what they
-    answered (`ok`) so many `copies` are allowed. `servers_death` says that it makes a difference whether a PostgreSQL server
+    answered (`ok`) so many `copies` are allowed. After the crash the channel's receiver answers `then`. `servers_death` says that it makes a difference whether a PostgreSQL server
     dies at that moment, with the bridge or alone; what a bridge that lives on told is never told again.
     """
 
@@ -173,6 +173,7 @@ class Scenario(msgspec.Struct, frozen=True):
     title: str = ""
     databases: tuple[str, ...] = ("sqlite", "postgresql")
     servers_death: bool = False
+    then: str = "ok"
 
 
 def run(
@@ -206,12 +207,13 @@ def _run(stage: Stage, scenario: Scenario, sink: str, fate: Fate) -> list[str]:
         return [f"it did not come to its end at {scenario.point}: {bridge.log.read_text()[-500:]}"]
     watcher.killed(begun, time.monotonic_ns())
     watcher.sink("ok")
+    watcher.sink(scenario.then, path="/")
     lives = bridge.running
     if not lives:
         bridge.start()
     watcher.stop()
     stage.post_again()
-    problems = [] if watcher.drained(stage.patience) else [f"not everything was delivered in {stage.patience:g} s"]
     scenario.check(stage)
+    problems = [] if watcher.drained(stage.patience) else [f"not everything was delivered in {stage.patience:g} s"]
     problems += finished(bridge)
     return problems + problems_of(watcher.verdict(), scenario.copies if sink == "ok" and not lives else 0)
