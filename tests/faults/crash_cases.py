@@ -20,15 +20,16 @@ _TOGETHER = 12
 
 
 class Case(msgspec.Struct, frozen=True):
-    """`dies` is `bridge`, `server` or `both`."""
+    """`dies` is `bridge`, `server` or `both`. `planted` is a bug with which it must go wrong."""
 
     scenario: Scenario
     sink: str
     database: str
     dies: str = "bridge"
+    planted: str = ""
 
     def __str__(self) -> str:
-        about = (self.scenario.point, self.scenario.title, self.sink, self.database, self.dies)
+        about = (self.scenario.point, self.scenario.title, self.sink, self.database, self.dies, self.planted)
         return "-".join(filter(None, about)).replace(" ", "_")
 
 
@@ -47,15 +48,31 @@ def _cases() -> list[Case]:
     ]
 
 
+def _planted(bug: str, point: str, database: str = "sqlite", dies: str = "bridge") -> Case:
+    scenario = next(scenario for scenario in TABLE if scenario.point == point)
+    return Case(scenario, scenario.sinks[0], database, dies, bug)
+
+
 CASES = _cases()
+_LOST = "accepted alerts were lost"
+PLANTED = {
+    _planted("acknowledge-before-commit", "ingest.before_commit"): _LOST,
+    _planted("acknowledge-before-commit", "ingest.before_commit", "postgresql"): _LOST,
+    _planted("acknowledge-before-commit", "ingest.before_commit", "postgresql", "server"): _LOST,
+    _planted("forgets-at-the-start", "outbox.after_claim"): _LOST,
+    _planted("told-before-it-is-sent", "send.before_connect"): _LOST,
+    _planted("outcomes-are-forgotten", "ack.before_commit"): "told twice after one kill, of at most 0",
+    _planted("loses-a-delivery", "wal.checkpoint"): _LOST,
+    _planted("a-record-is-missing", "wal.checkpoint"): "audit verify",
+}
+"""Cases with a bug planted, and what must be said of each."""
 
 
 class Runs:
     """Runs cases beside each other, on clusters of its own. Those whose server dies go in groups, one group at a time."""
 
-    def __init__(self, folder: Path, planted: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._planted = planted
         self._names = itertools.count(1)
         self._clusters: dict[bool, Cluster] = {}
         self._alone = ThreadPoolExecutor(_AT_A_TIME)
@@ -100,7 +117,7 @@ class Runs:
             if case.database == "postgresql":
                 cluster = self._clusters[case.dies != "bridge"]
                 url = cluster.dsn(cluster.create())
-            return run(place, case.scenario, case.sink, watcher, url, self._planted, fate)
+            return run(place, case.scenario, case.sink, watcher, url, case.planted, fate)
 
 
 def _groups(cases: Sequence[Case]) -> list[Sequence[Case]]:

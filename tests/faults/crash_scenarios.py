@@ -24,6 +24,8 @@ from tests.running_bridge import free_port
 _PATIENCE = 20.0
 _SHARED_PATIENCE = 45.0
 """Seconds; on a shared database what a dead bridge had claimed is its for twelve."""
+_DOOMED = 5.0
+"""For what is never to come."""
 
 CONFIG = """
 server: {listen: "127.0.0.1:PORT", drain_timeout: 2s}
@@ -49,7 +51,7 @@ class Stage:
         self.watcher = watcher
         self.bridge = QuickBridge(folder, free_port(), planted=planted)
         shared = url.startswith("postgresql")
-        self.patience = _SHARED_PATIENCE if shared else _PATIENCE
+        self.patience = _DOOMED if planted else _SHARED_PATIENCE if shared else _PATIENCE
         self._url = url
         self._unaccepted: list[tuple[int, int]] = []
         (folder / "routes").mkdir(parents=True, exist_ok=True)

@@ -58,15 +58,18 @@ def at_work(number: int) -> list[Fault]:
     return faults
 
 
-def run(folder: Path, faults: list[Fault], starts: int, planted: str = "") -> Failed:
-    """One fault after the other on one database under load, then `starts` starts that meet one; then judge."""
+def run(folder: Path, faults: list[Fault], starts: int, planted: str = "", within: float = _WITHIN) -> Failed:
+    """One fault after the other on one database under load, then `starts` starts that meet one; then judge.
+
+    `within` so many seconds a fault has done what it is to do.
+    """
     found = Failed()
     with oracle(folder) as watcher:
         bugs = ",".join(filter(None, ("traceable", "checkpoint-often", planted)))
         bridge = TracedBridge(folder, free_port(), watcher.url, bugs)
         bridge.start()
         for fault in faults:
-            found.problems += [f"{fault}: {problem}" for problem in _suffer(bridge, watcher, fault, found)]
+            found.problems += [f"{fault}: {problem}" for problem in _suffer(bridge, watcher, fault, found, within)]
         if not watcher.drained(30):
             found.problems.append("not everything was delivered in 30 s")
         found.problems += finished(bridge)
@@ -80,7 +83,7 @@ def run(folder: Path, faults: list[Fault], starts: int, planted: str = "") -> Fa
     return found
 
 
-def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: Failed) -> list[str]:
+def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: Failed, within: float) -> list[str]:
     """Inject one fault under load; what was wrong. The bridge runs at the end."""
     found.faults += 1
     log = bridge.folder / "injected"
@@ -89,7 +92,7 @@ def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: F
     problems: list[str] = []
     with _attached(bridge, log, fault.option) as strace:
         watcher.load([bridge.url], connections=4)
-        end = time.monotonic() + _WITHIN
+        end = time.monotonic() + within
         while bridge.running and time.monotonic() < end and not (_hits(log) and not fault.ends):
             time.sleep(0.01)
         if not fault.ends:

@@ -7,14 +7,14 @@ waits for its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from bridge.domain.crashpoint import POINTS, VARIABLE
-from tests.faults.crash_cases import CASES, Case, Runs
+from tests.faults.crash_cases import CASES, PLANTED, Case, Runs
 from tests.faults.crash_points import TABLE
 from tests.faults.serving import MAIN, bridge_of, refused
 
@@ -36,17 +36,22 @@ def results(
         runs.close()
 
 
-def cases() -> list[object]:
+def params(cases: Iterable[Case]) -> list[object]:
     return [
         pytest.param(case, id=str(case), marks=[pytest.mark.postgres] if case.database == "postgresql" else [])
-        for case in CASES
+        for case in cases
     ]
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", params(CASES))
 def test_a_death_there_loses_nothing(results: dict[Case, Future[list[str]]], case: Case) -> None:
     """Its accepted alerts arrive, none twice beyond what the point allows, none out of order; the audit log holds."""
     assert results[case].result(300) == []
+
+
+@pytest.mark.parametrize("case", params(PLANTED))
+def test_a_bug_there_is_found(results: dict[Case, Future[list[str]]], case: Case) -> None:
+    assert any(PLANTED[case] in problem for problem in results[case].result(300)), results[case].result()
 
 
 def test_every_point_is_passed_somewhere_and_no_other() -> None:

@@ -39,5 +39,5 @@ def test_a_disk_that_fails_costs_no_alert(tmp_path: Path) -> None:
 def test_a_bridge_that_takes_a_failure_for_another_is_found_out(
     tmp_path: Path, planted: str, fault: Fault, says: str
 ) -> None:
-    ran = io_errors.run(tmp_path, [fault], starts=0, planted=planted)
+    ran = io_errors.run(tmp_path, [fault], starts=0, planted=planted, within=3)
     assert f"{fault}: {says}" in ran.problems
