@@ -2,7 +2,7 @@
 
 On a database of our own a claim is memory only. So after a start that follows no orderly stop, every delivery that waited
 may have been on its way: one number says up to which. Such a delivery counts as under way until it is claimed again. On a
-shared database the row says it: it was leased once more often than an outcome was recorded.
+shared database the row says it: its lease ran out without an outcome.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def waits_in_doubt(work: Work, delivery: int) -> bool:
 def in_doubt(work: Work, claimed: Claimed) -> bool:
     """Whether it may have been told before this claim, by somebody who left no outcome."""
     if work.owner:
-        return claimed.epoch > claimed.attempts + 1
+        return claimed.taken_over
     return claimed.id <= work.in_doubt_through
 
 

@@ -29,7 +29,8 @@ class Claimed(Struct, frozen=True):
     """A delivery that is about to be tried. `counted` are the attempts that count for the waits between them.
 
     `epoch` grows with every lease: what an earlier holder says of the delivery is void. It stays 0 where the database is
-    our own and nothing is leased. `replayed` counts the lives it was given after it had died.
+    our own and nothing is leased. `replayed` counts the lives it was given after it had died. `taken_over`: it was leased to a
+    bridge that recorded no outcome.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Claimed(Struct, frozen=True):
     plain: bool
     epoch: int = 0
     replayed: int = 0
+    taken_over: bool = False
 
 
 class Wanted(Struct, frozen=True):
@@ -144,7 +146,7 @@ async def claim_all(tx: Tx, ids: Sequence[int]) -> dict[int, Claimed]:
 
 
 def claimed_of(row: Row) -> Claimed:
-    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed)."""
+    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed), and `taken_over` from a lease."""
     return Claimed(
         row[0],
         row[1],
@@ -156,7 +158,7 @@ def claimed_of(row: Row) -> Claimed:
         row[7],
         row[8],
         bool(row[9]),
-        *row[10:12],
+        *row[10:13],
     )
 
 

@@ -126,7 +126,7 @@ TABLE = (
     Scenario("result.before_commit", copies=1, sinks=(*ALL, "503"), servers_death=True),
     Scenario("result.after_commit", sinks=(*ALL, "503"), servers_death=True),
     Scenario("retry.reschedule", sinks=("503", "hang", "reset")),
-    Scenario("dead.before_meta_alert", prepare=giving_up),
+    Scenario("dead.before_meta_alert", prepare=giving_up, then="400"),
     Scenario("esc.before_claim", prepare=escalating, check=escalated_once, copies=1, servers_death=True),
     Scenario("esc.after_claim", prepare=escalating, check=escalated_once, copies=1, servers_death=True),
     Scenario("ack.before_commit", acknowledge, one_open, acknowledged, servers_death=True),

@@ -84,7 +84,7 @@ class OfServer:
         bridge.planted = planted
         driving = threading.Thread(target=scenario.drive, args=(stage,), daemon=True)
         driving.start()
-        came = stopped(bridge)
+        came = stopped(bridge, stage.patience)
         self._die()
         if came:
             resume(bridge)
@@ -107,4 +107,4 @@ def bridge_dies(stage: Stage, scenario: Scenario) -> bool:
         return stage.bridge.command(*scenario.command, point=point).returncode == -signal.SIGKILL
     stage.bridge.start(ready=scenario.ready, point=point)
     scenario.drive(stage)
-    return stage.bridge.died()
+    return stage.bridge.died(stage.patience)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ import msgspec
 from tests.faults.forks import ROOT
 from tests.faults.judge import Verdict
 
+_STARTING = threading.Lock()
+"""Processes that several threads start at the same moment were seen to fail with EFAULT."""
+
 
 class OracleProcess:
     """The process that sends and receives; `url` is where channels send to."""
@@ -23,10 +27,11 @@ class OracleProcess:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "oracle.log"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.oracle", str(self.file)], cwd=ROOT,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        with _STARTING:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.oracle", str(self.file)], cwd=ROOT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
         self.url = f"http://127.0.0.1:{self._answer()['port']}"
 
     def close(self) -> None:
@@ -85,12 +90,15 @@ class OracleProcess:
 
     def verdict(self) -> Verdict:
         """What the judge, a process of its own, says of the file."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "tests.faults.judge", str(self.file)], cwd=ROOT, capture_output=True, text=True, check=False
-        )  # fmt: skip
-        if not ran.stdout:
-            raise AssertionError(f"the judge failed: {ran.stderr}")
-        return msgspec.json.decode(ran.stdout, type=Verdict)
+        with _STARTING:
+            judging = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.judge", str(self.file)], cwd=ROOT,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        said, wrong = judging.communicate()
+        if not said:
+            raise AssertionError(f"the judge failed: {wrong}")
+        return msgspec.json.decode(said, type=Verdict)
 
     def _ask(self, do: str, **words: Any) -> dict[str, Any]:
         assert self._process.stdin is not None

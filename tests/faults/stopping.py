@@ -22,7 +22,7 @@ def stops_at_its_point() -> None:
     crashpoint.signal = SimpleNamespace(SIGKILL=signal.SIGSTOP)  # type: ignore[assignment]
 
 
-def stopped(bridge: QuickBridge, within: float = 20.0) -> bool:
+def stopped(bridge: QuickBridge, within: float) -> bool:
     """Wait until it is stopped; False if it ends instead, or goes on for too long."""
     end = time.monotonic() + within
     while bridge.running and time.monotonic() < end:

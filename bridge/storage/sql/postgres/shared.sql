@@ -19,19 +19,21 @@ WHERE id = 1 AND (owner = $1 OR lease_until < (extract(epoch FROM statement_time
 -- name: resign
 UPDATE leader SET owner = '', lease_until = 0 WHERE id = 1 AND owner = $1;
 
--- The oldest of its incident and channel alone: what is told stays in order across the bridges.
+-- The oldest of its incident and channel alone: what is told stays in order across the bridges. The last column says that it
+-- was leased before, to a bridge that recorded no outcome.
 -- name: delivery_lease
 UPDATE deliveries SET state = 'leased', owner = $2, epoch = epoch + 1,
                       lease_until = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $3
-WHERE id IN (
-    SELECT w.id FROM deliveries w
+FROM (
+    SELECT w.id, w.state FROM deliveries w
     WHERE w.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND w.due_at <= $4
       AND (w.state = 'pending' OR (w.state = 'leased' AND w.lease_until < (extract(epoch FROM statement_timestamp()) * 1000000)::bigint))
       AND (w.incident = '' OR NOT EXISTS (
           SELECT 1 FROM deliveries b
           WHERE b.incident = w.incident AND b.channel = w.channel AND b.id < w.id AND b.state IN ('pending', 'leased')))
-    FOR UPDATE SKIP LOCKED)
-RETURNING id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed;
+    FOR UPDATE SKIP LOCKED) AS free
+WHERE deliveries.id = free.id
+RETURNING deliveries.id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, free.state = 'leased';
 
 -- name: delivery_renew
 UPDATE deliveries SET lease_until = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $3
