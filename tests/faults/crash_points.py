@@ -20,7 +20,6 @@ def until(stage: Stage, path: str, number: int) -> None:
 
 
 def escalated_once(stage: Stage) -> None:
-    """The outcome of what was told first may not be recorded when the step is taken: of that a copy is allowed."""
     until(stage, "/ladder", 1)
     time.sleep(0.5)  # another one would have come by then
     assert stage.received("/ladder") == 1
@@ -127,8 +126,8 @@ TABLE = (
     Scenario("result.after_commit", sinks=(*ALL, "503"), servers_death=True),
     Scenario("retry.reschedule", sinks=("503", "hang", "reset")),
     Scenario("dead.before_meta_alert", prepare=giving_up, then="400"),
-    Scenario("esc.before_claim", prepare=escalating, check=escalated_once, copies=1, servers_death=True),
-    Scenario("esc.after_claim", prepare=escalating, check=escalated_once, copies=1, servers_death=True),
+    Scenario("esc.before_claim", prepare=escalating, check=escalated_once, servers_death=True),
+    Scenario("esc.after_claim", prepare=escalating, check=escalated_once, servers_death=True),
     Scenario("ack.before_commit", acknowledge, one_open, acknowledged, servers_death=True),
     Scenario("ack.after_commit", acknowledge, one_open, acknowledged, servers_death=True),
     Scenario("audit.before_checkpoint", leave, nth=2),

@@ -24,6 +24,7 @@ from tests.running_bridge import free_port
 _PATIENCE = 20.0
 _SHARED_PATIENCE = 45.0
 """Seconds; on a shared database what a dead bridge had claimed is its for twelve."""
+_AFTERWARDS = 99
 _DOOMED = 5.0
 """For what is never to come."""
 
@@ -38,7 +39,7 @@ channels:
   people: {type: webhook, url: "SINK/people"}
 fallback: people
 escalations:
-  page: [{after: 300ms, notify: [ladder]}]
+  page: [{after: 2s, notify: [ladder]}]
 route: {receiver: sink, hooks: [HOOKS]}
 """
 
@@ -216,6 +217,10 @@ def _run(stage: Stage, scenario: Scenario, sink: str, fate: Fate) -> list[str]:
     watcher.stop()
     stage.post_again()
     scenario.check(stage)
+    if lives:  # it takes alerts again, and so has its server back before it is told to stop
+        stage.post(_AFTERWARDS)
+        stage.post_again()
     problems = [] if watcher.drained(stage.patience) else [f"not everything was delivered in {stage.patience:g} s"]
     problems += finished(bridge)
-    return problems + problems_of(watcher.verdict(), scenario.copies if sink == "ok" and not lives else 0)
+    problems += problems_of(watcher.verdict(), scenario.copies if sink == "ok" and not lives else 0)
+    return [*problems, bridge.log.read_text()[-1000:]] if problems else []
