@@ -11,7 +11,7 @@ CREATE TABLE requests (
     digest TEXT NOT NULL,
     body BLOB NOT NULL,
     generation TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'planned', 'poisoned')),
+    state TEXT NOT NULL CHECK (state = 'pending' OR state = 'planned' OR state = 'poisoned'),
     attempts INTEGER NOT NULL DEFAULT 0,
     partition INTEGER NOT NULL DEFAULT 0
 ) STRICT;
@@ -48,7 +48,7 @@ CREATE TABLE incidents (
     group_hash TEXT NOT NULL,
     group_labels TEXT NOT NULL,
     labels TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'snoozed', 'resolved')),
+    state TEXT NOT NULL CHECK (state = 'open' OR state = 'acknowledged' OR state = 'snoozed' OR state = 'resolved'),
     version INTEGER NOT NULL,
     severity TEXT NOT NULL,
     opened_at INTEGER NOT NULL,
@@ -89,7 +89,7 @@ CREATE TABLE deliveries (
     channel TEXT NOT NULL,
     receiver TEXT NOT NULL,
     reason TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'leased', 'sent', 'dead', 'superseded', 'cancelled', 'expired', 'parked')),
+    state TEXT NOT NULL CHECK (state = 'pending' OR state = 'leased' OR state = 'sent' OR state = 'dead' OR state = 'superseded' OR state = 'cancelled' OR state = 'expired' OR state = 'parked'),
     end_reason TEXT NOT NULL,
     note TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -104,7 +104,7 @@ CREATE TABLE deliveries (
     lease_until INTEGER,
     replayed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX deliveries_unended ON deliveries (state) WHERE state IN ('pending', 'leased', 'parked');
+CREATE INDEX deliveries_unended ON deliveries (state) WHERE state = 'pending' OR state = 'leased' OR state = 'parked';
 CREATE INDEX deliveries_dead ON deliveries (state) WHERE state = 'dead';
 CREATE INDEX deliveries_incident ON deliveries (incident, channel);
 

@@ -4,21 +4,21 @@ VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, 0, 0, '');
 
 -- name: deliveries_queued
 SELECT id, reason, state, created_at, due_at, attempts FROM deliveries
-WHERE incident = ? AND channel = ? AND state IN ('pending', 'leased', 'parked') ORDER BY id;
+WHERE incident = ? AND channel = ? AND (state = 'pending' OR state = 'leased' OR state = 'parked') ORDER BY id;
 
 -- name: deliveries_queued_of_incident
-SELECT id, channel, reason, attempts, state FROM deliveries WHERE incident = ? AND state IN ('pending', 'leased', 'parked') ORDER BY id;
+SELECT id, channel, reason, attempts, state FROM deliveries WHERE incident = ? AND (state = 'pending' OR state = 'leased' OR state = 'parked') ORDER BY id;
 
 -- name: delivery_end
 UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, attempts = ?, counted = ?, last_error = ?, lease_until = NULL
-WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased', 'parked');
+WHERE id = ? AND epoch = ? AND (state = 'pending' OR state = 'leased' OR state = 'parked');
 
 -- name: delivery_stop
 UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, lease_until = NULL WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: delivery_drop
 UPDATE deliveries SET state = ?, end_reason = ?, ended_at = ?, lease_until = NULL
-WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased', 'parked');
+WHERE id = ? AND epoch = ? AND (state = 'pending' OR state = 'leased' OR state = 'parked');
 
 -- name: delivery_again
 UPDATE deliveries SET state = 'pending', owner = '', lease_until = NULL, due_at = ?, attempts = ?, counted = ?, plain = ?, last_error = ?, end_reason = ?
@@ -40,10 +40,11 @@ UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ? WHERE id = 
 SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
-SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE state IN ('pending', 'leased', 'parked') AND id > ? ORDER BY id LIMIT ?;
+SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND id > ? ORDER BY id LIMIT ?;
 
 -- name: deliveries_too_old
-SELECT id, channel, created_at FROM deliveries WHERE state IN ('pending', 'parked') AND created_at <= ? ORDER BY id LIMIT ?;
+SELECT id, channel, created_at FROM deliveries
+WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND state <> 'leased' AND created_at <= ? ORDER BY id LIMIT ?;
 
 -- name: delivery_get
 SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries WHERE id = ?;
@@ -65,7 +66,7 @@ WHERE state = 'dead' AND id < ? AND state IN (SELECT value FROM json_each(?)) AN
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
 -- name: deliveries_count
-SELECT channel, state, count(*) FROM deliveries WHERE state IN ('pending', 'leased', 'parked') GROUP BY channel, state;
+SELECT channel, state, count(*) FROM deliveries WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') GROUP BY channel, state;
 
 -- name: delivery_newest
 SELECT max(id) FROM deliveries;
@@ -131,7 +132,7 @@ WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('pending', 'parked');
 -- `+state` is no use to an index: with one, SQLite goes through all that waits, and through the whole batch for each.
 UPDATE deliveries SET state = 'sent', end_reason = '', ended_at = ?, attempts = attempts + 1, last_error = '', lease_until = NULL
 FROM (SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS epoch FROM json_each(?)) AS done
-WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND +state IN ('pending', 'leased', 'parked') RETURNING deliveries.id;
+WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND +(state = 'pending' OR state = 'leased' OR state = 'parked') RETURNING deliveries.id;
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,

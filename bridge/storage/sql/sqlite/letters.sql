@@ -5,7 +5,7 @@ WHERE state = 'dead' AND id > ? AND id <= ? AND (? = '' OR channel = ?) AND (? =
 
 -- name: letters_parked
 SELECT id, incident, channel, reason, state, end_reason, created_at FROM deliveries
-WHERE state IN ('pending', 'leased', 'parked') AND state = 'parked' AND id > ? AND id <= ? AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
+WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND state = 'parked' AND id > ? AND id <= ? AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id LIMIT ?;
 
 -- name: letter_get
@@ -46,4 +46,4 @@ WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('dead', 'parked') RET
 
 -- name: letters_waiting
 SELECT count(*) FROM deliveries
-WHERE state IN ('pending', 'leased', 'parked') AND state = 'pending' AND replayed > 0 AND (? = '' OR channel = ?);
+WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND state = 'pending' AND replayed > 0 AND (? = '' OR channel = ?);

@@ -1,7 +1,7 @@
 -- What waits gets its whole time anew, but for what an acknowledgement has stopped.
 -- name: deliveries_rejuvenate
 UPDATE deliveries SET created_at = max(created_at, ?), due_at = CASE WHEN state = 'parked' THEN due_at ELSE min(due_at, ?) END
-WHERE state IN ('pending', 'leased', 'parked') AND NOT (reason IN ('opened', 'changed', 'reminder', 'escalated')
+WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND NOT (reason IN ('opened', 'changed', 'reminder', 'escalated')
     AND incident IN (SELECT id FROM incidents WHERE state = 'acknowledged'));
 
 -- name: delivery_far_ahead

@@ -24,7 +24,7 @@ SELECT i.id, CASE WHEN i.state = 'resolved' AND i.resolved_at < ?
     AND NOT EXISTS (SELECT 1 FROM incident_alerts m WHERE m.incident = i.id AND m.status = 'firing')
     AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.incident = i.id)
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.id
-        AND (d.state IN ('pending', 'leased', 'parked') OR d.id = (SELECT max(id) FROM deliveries))) THEN 1 ELSE 0 END
+        AND ((d.state = 'pending' OR d.state = 'leased' OR d.state = 'parked') OR d.id = (SELECT max(id) FROM deliveries))) THEN 1 ELSE 0 END
 FROM incidents i WHERE i.id > ? AND i.id < ? ORDER BY i.id LIMIT ?;
 
 -- name: incident_may_go
@@ -33,7 +33,7 @@ SELECT 1 FROM incidents i WHERE i.id = ? AND i.state = 'resolved' AND i.resolved
     AND NOT EXISTS (SELECT 1 FROM incident_alerts m WHERE m.incident = i.id AND m.status = 'firing')
     AND NOT EXISTS (SELECT 1 FROM timers t WHERE t.incident = i.id)
     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = i.id
-        AND (d.state IN ('pending', 'leased', 'parked') OR d.id = (SELECT max(id) FROM deliveries)));
+        AND ((d.state = 'pending' OR d.state = 'leased' OR d.state = 'parked') OR d.id = (SELECT max(id) FROM deliveries)));
 
 -- name: told_prune
 DELETE FROM told WHERE incident = ? AND alert IN (SELECT alert FROM told WHERE incident = ? ORDER BY alert LIMIT ?);

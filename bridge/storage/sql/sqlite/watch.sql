@@ -14,7 +14,7 @@ SELECT kind, min(due_at) FROM timers WHERE paused_for IS NULL AND due_at <= ? GR
 SELECT at FROM audit ORDER BY seq DESC LIMIT 1;
 
 -- name: deliveries_shift
-UPDATE deliveries SET due_at = due_at + ?, created_at = created_at + ? WHERE state IN ('pending', 'leased', 'parked');
+UPDATE deliveries SET due_at = due_at + ?, created_at = created_at + ? WHERE (state = 'pending' OR state = 'leased' OR state = 'parked');
 
 -- name: timers_shift
 UPDATE timers SET due_at = due_at + ? WHERE paused_for IS NULL;
