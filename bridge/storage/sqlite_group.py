@@ -12,6 +12,7 @@ from typing import Any
 from bridge.domain.errors import StorageFatal
 from bridge.storage.sqlite_faults import fault_of
 from bridge.storage.sqlite_transaction import SqliteTx, drive
+from bridge.storage.sqlite_waiting import Waiting, known, send_rows
 from bridge.storage.transaction import AuditSink, Unit
 
 Job = tuple[Unit[Any], "asyncio.Future[Any]", Callable[[Any], None] | None]
@@ -51,8 +52,10 @@ class Group:
 
     def _whole(self, jobs: list[Job], sink: AuditSink | None) -> list[Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
-        tx = SqliteTx(self._connection, self._statements)
+        waiting = Waiting(self._connection)
+        tx = SqliteTx(self._connection, self._statements, waiting)
         outcomes: list[Outcome] = [(job, drive(job[0], tx), None) for job in jobs if _wanted(job)]
+        waiting.send_all()
         self._finish(tx, sink)
         return outcomes
 
@@ -82,7 +85,7 @@ class Group:
         if tx.records:
             if sink is None:
                 raise RuntimeError("audit records before the chain was set")
-            self._connection.executemany(self._statements["audit_append"], sink.seal(tx.records))
+            send_rows(self._connection, known().additions["audit_append"], sink.seal(tx.records))
         self._require_the_file()
         self._connection.execute("COMMIT")
         if tx.records and sink is not None:

@@ -83,7 +83,7 @@ async def test_only_the_writer_commits_and_checkpoints(database: SqliteDatabase,
     await together(*(fact(database, "a") for _ in range(10)))
     await database.close()
 
-    assert spy.who("INSERT INTO requests") == {"writer"}
+    assert spy.who("INTO requests") == {"writer"}
     assert spy.who("wal_checkpoint(PASSIVE)") == {"writer"}
     assert spy.who("wal_checkpoint(TRUNCATE)") == {"writer"}
     assert spy.who("SELECT value FROM meta") == {"reader"}
