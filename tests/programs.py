@@ -41,6 +41,11 @@ def _is_14_or_newer(program: str) -> bool:
     return found is not None and int(found[1]) >= 14
 
 
+def _has_its_templates(_program: str) -> bool:
+    """Debian's Alertmanager reads its default templates from where the package puts them, and from nowhere else."""
+    return Path("/usr/share/prometheus/alertmanager/default.tmpl").is_file()
+
+
 def _tells_its_version(program: str) -> bool:
     return subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
 
@@ -72,12 +77,15 @@ class Need:
             if found is None:
                 return f"{program} is not installed (Debian package {self.package}{self.version})"
             if not self.fits(found):
-                return f"{found} is too old (needed: {self.package}{self.version})"
+                return f"{found} is too old (needed: {self.package}{self.version}), or not all of its package is there"
         return ""
 
 
 NEEDS = (
-    Need("alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", ""),
+    Need(
+        "alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", "", _has_its_templates,
+        whole=True,
+    ),
     Need("kubectl", ("kubectl",), "kubernetes-client", " >= 1.27", _has_kustomize_5),
     Need(
         "postgres", ("initdb", "postgres", "pg_basebackup", "psql"), "postgresql", " >= 14", _is_14_or_newer, whole=True
