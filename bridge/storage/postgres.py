@@ -188,6 +188,8 @@ class PostgresDatabase:
             else:
                 self._wake.clear()
                 await self._wake.wait()
+                await asyncio.sleep(0)  # what comes at the same moment goes into the same group
+                await asyncio.sleep(0)
 
     def _drain(self) -> list[Job]:
         """What has queued, without what nobody waits for any more, and what has waited for too long."""

@@ -148,9 +148,8 @@ class Group:
             if statement.look is None or not statement.look.single or not statement.parameters:
                 continue
             looks = list(found)
-            types = await link.types(statement.text)
             columns = map(list, zip(*looks, strict=True))
-            for row in await link.all(statement.look.ahead(types), *columns):
+            for row in await link.all(await link.variant(statement.text, statement.look.ahead), *columns):
                 found[looks[row[-1] - 1]].append(tuple(row)[:-1])
             tx.foreseen.update({(name, values): rows for values, rows in found.items()})
 
@@ -256,7 +255,8 @@ def _storable(record: Record) -> Record:
         record.kind, record.actor, record.source, record.incident, record.delivery, record.channel, record.reason,
         record.digest, record.detail,
     )  # fmt: skip
-    if all(text.isascii() and "\x00" not in text for text in texts):
+    together = "".join(texts)
+    if together.isascii() and "\x00" not in together:
         return record
     _kind, *cleaned = (str(storable(text)) for text in texts)
     actor, source, incident, delivery, channel, reason, digest, detail = cleaned

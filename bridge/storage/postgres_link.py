@@ -80,7 +80,7 @@ class Link:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._overdue = ""
-        self._types: dict[str, tuple[str, ...]] = {}
+        self._variants: dict[tuple[str, str], str] = {}
         self.warnings: list[str] = []
         """What the server warned of since it was last emptied."""
         connection.add_log_listener(self._warned)
@@ -159,12 +159,13 @@ class Link:
         cursor = await self._asked(self._connection.cursor(statement, *values))
         return lambda count: self._asked(cursor.fetch(count))
 
-    async def types(self, statement: str) -> tuple[str, ...]:
-        """The names of its parameters' types; asked of the server once."""
-        found = self._types.get(statement)
+    async def variant(self, statement: str, of: Callable[[Sequence[str]], str]) -> str:
+        """What `of` makes of the statement, given the names of its parameters' types; the server is asked once."""
+        key = (statement, of.__name__)
+        found = self._variants.get(key)
         if found is None:
             prepared = await self._asked(self._connection.prepare(statement))
-            found = self._types[statement] = tuple(str(parameter.name) for parameter in prepared.get_parameters())
+            found = self._variants[key] = of([str(parameter.name) for parameter in prepared.get_parameters()])
         return found
 
     async def prepare(self, statement: str) -> None:

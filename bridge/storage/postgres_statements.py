@@ -17,7 +17,7 @@ from bridge.storage.statements import halves, statements
 
 _TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?(\w+)")
 _SEEN = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
-_WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE (?!SKIP\b)\w+ SET|DELETE FROM)\b")
+_WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE(?= \w+ SET\b)|DELETE FROM)\s+(\w+)")
 _PARAMETER = re.compile(r"\$(\d+)")
 _INSERT = re.compile(
     r"INSERT INTO (?P<table>\w+) \((?P<columns>[\w\s,]+)\)\s+VALUES \((?P<values>[^()]*)\)(?P<rest>\s+ON CONFLICT \((?P<keys>[\w\s,]+)\).*)?",
@@ -82,15 +82,22 @@ class Look(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """`waits`: it adds rows and answers nothing, so it may be sent together with others, before anybody looks at them."""
+    """`waits`: it adds rows and answers nothing, so it may be sent together with others, before anybody looks at them.
+
+    `tables` are those it looks at or writes, `changes` those it writes.
+    """
 
     name: str
     text: str
     tables: frozenset[str]
-    writes: bool
+    changes: frozenset[str]
     parameters: int
     adds: Addition | None = None
     look: Look | None = None
+
+    @property
+    def writes(self) -> bool:
+        return bool(self.changes)
 
     @property
     def waits(self) -> bool:
@@ -106,10 +113,10 @@ def known_statements() -> dict[str, Statement]:
 
 
 def _judge(name: str, text: str, tables: frozenset[str]) -> Statement:
-    writes = bool(_WRITES.search(text))
+    changes = frozenset(_WRITES.findall(text))
     parameters = max((int(number) for number in _PARAMETER.findall(text)), default=0)
     seen = frozenset(_SEEN.findall(text)) & tables
-    return Statement(name, text, seen, writes, parameters, _addition(text), None if writes else _look(text))
+    return Statement(name, text, seen, changes, parameters, _addition(text), None if changes else _look(text))
 
 
 def _addition(text: str) -> Addition | None:

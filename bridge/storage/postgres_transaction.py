@@ -8,6 +8,7 @@ connection raises.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
 from bridge.domain.audit import Record
@@ -72,7 +73,7 @@ class PostgresTx:
 
     async def one(self, name: str, *values: Value) -> Row | None:
         """The first row, None if there is none."""
-        statement, cleaned = self._statements[name], tuple(map(storable, values))
+        statement, cleaned = self._statements[name], _cleaned(values)
         known = self._known(statement, cleaned)
         if known is not None:
             return known[0] if known else None
@@ -80,7 +81,7 @@ class PostgresTx:
         return row
 
     async def all(self, name: str, *values: Value) -> list[Row]:
-        statement, cleaned = self._statements[name], tuple(map(storable, values))
+        statement, cleaned = self._statements[name], _cleaned(values)
         known = self._known(statement, cleaned)
         if known is not None:
             return list(known)
@@ -93,7 +94,7 @@ class PostgresTx:
         if statement.adds is not None:
             self._later(statement, statement.adds, values)
             return 1
-        changed: int = await Step(lambda: self._ask(statement, self._link.run, tuple(map(storable, values))))
+        changed: int = await Step(lambda: self._ask(statement, self._link.run, _cleaned(values)))
         return changed
 
     async def insert(self, name: str, *values: Value) -> int:
@@ -112,7 +113,7 @@ class PostgresTx:
             for values in rows:
                 self._later(statement, statement.adds, values)
             return
-        cleaned = [tuple(map(storable, values)) for values in rows]
+        cleaned = [_cleaned(values) for values in rows]
         if cleaned:
             await Step(lambda: self._ask_many(statement, cleaned))
 
@@ -136,7 +137,7 @@ class PostgresTx:
         if self.next_id is None:
             raise _only_reads(statement.name)
         self.wrote = True
-        self._waiting.add(statement, adds, tuple(map(storable, values)))
+        self._waiting.add(statement, adds, _cleaned(values))
 
     def _known(self, statement: Statement, values: tuple[Value, ...]) -> list[Row] | None:
         """What was foreseen of a look, None if it must be made."""
@@ -161,7 +162,7 @@ class PostgresTx:
             if self.next_id is None:
                 raise _only_reads(statement.name)
             self.wrote = True
-            self._changed |= statement.tables
+            self._changed |= statement.changes
 
 
 def storable(value: Value) -> Value:
@@ -178,6 +179,14 @@ def storable(value: Value) -> Value:
     return value
 
 
+def _cleaned(values: Sequence[Value]) -> tuple[Value, ...]:
+    """Values as they can be stored; asked for every value of every row, so the common case is spelled out."""
+    return tuple([
+        value if type(value) is not str or (value.isascii() and "\x00" not in value) else storable(value)
+        for value in values
+    ])  # fmt: skip
+
+
 async def drive(unit: Unit[T], tx: PostgresTx) -> T:
     """Run a unit to its end.
 
@@ -186,7 +195,7 @@ async def drive(unit: Unit[T], tx: PostgresTx) -> T:
         StorageError: the storage is to blame.
     """
     running = unit(tx)
-    if not isinstance(running, Coroutine):
+    if type(running) is not CoroutineType and not isinstance(running, Coroutine):
         raise UnitFailed(TypeError("a unit of work is a coroutine function"))
     answer: Any = None
     error: Exception | None = None

@@ -92,11 +92,14 @@ class Waiting:
 
     async def _send(self, statement: Statement, rows: list[Sequence[Value]]) -> None:
         adds = statement.adds
-        if adds is None or len(rows) < _BULK or _repeats(adds, rows) or _size(rows) > _LARGEST:
+        if adds is None or len(rows) < _BULK or _repeats(adds, rows):
             await self._link.many(statement.text, rows)
             return
-        types = await self._link.types(statement.text)
-        await self._link.run(adds.bulk(types), *map(list, zip(*rows, strict=True)))
+        columns = list(map(list, zip(*rows, strict=True)))
+        if sum(map(_size, columns)) > _LARGEST:
+            await self._link.many(statement.text, rows)
+            return
+        await self._link.run(await self._link.variant(statement.text, adds.bulk), *columns)
 
 
 def _repeats(adds: Addition, rows: list[Sequence[Value]]) -> bool:
@@ -107,5 +110,7 @@ def _repeats(adds: Addition, rows: list[Sequence[Value]]) -> bool:
     return len({tuple(row[place] for place in places) for row in rows}) < len(rows)
 
 
-def _size(rows: list[Sequence[Value]]) -> int:
-    return sum(len(value) for row in rows for value in row if isinstance(value, str | bytes))
+def _size(column: list[Value]) -> int:
+    if type(column[0]) is int:
+        return 0
+    return sum(len(value) for value in column if isinstance(value, str | bytes))

@@ -129,8 +129,9 @@ WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND 
 
 -- name: deliveries_sent
 UPDATE deliveries SET state = 'sent', end_reason = '', ended_at = $1, attempts = attempts + 1, last_error = '', lease_until = NULL
-FROM (SELECT (pair ->> 0)::bigint AS id, (pair ->> 1)::bigint AS epoch FROM jsonb_array_elements($2::jsonb) AS found(pair)) AS done
-WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND state IN ('pending', 'leased', 'parked') RETURNING deliveries.id;
+WHERE id = ANY (ARRAY(SELECT (pair ->> 0)::bigint FROM jsonb_array_elements($2::jsonb) AS done(pair)))
+  AND ((id, epoch) IN (SELECT (pair ->> 0)::bigint, (pair ->> 1)::bigint FROM jsonb_array_elements($2::jsonb) AS done(pair))) IS TRUE
+  AND state IN ('pending', 'leased', 'parked') RETURNING id;
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
