@@ -40,6 +40,7 @@ _PAGE = 5000
 _UNRECORDED = timedelta(seconds=30)
 _LOOK_EVERY = timedelta(seconds=1)
 _LOOK_WHEN_HINTED = timedelta(milliseconds=100)
+_GATHERED = timedelta(milliseconds=50)
 _LOOK_AT_PARKED_EVERY = timedelta(seconds=5)
 _HINTS = 256
 _PLENTY = 64
@@ -305,6 +306,8 @@ class Sender:
         configured = self._transactions.generation().channels.get(name)
         if configured is None or configured.channel is None:
             return lane.take(now, _PAGE)
+        if self._gathers_until(configured, lane, free, now) > now:
+            return []
         taken = lane.take(now, self.credentials.room(configured, lane.in_flight, free, now))
         if taken:
             self.credentials.started(configured, now)
@@ -323,8 +326,19 @@ class Sender:
                 if self.credentials.full(configured, lane.in_flight, self._free()):
                     continue
                 due = self.credentials.not_before(configured, due, now)
+                due = max(due, self._gathers_until(configured, lane, self._free(), now))
             upcoming = min(upcoming, due)
         return upcoming
+
+    def _gathers_until(self, configured: ConfiguredChannel, lane: Lane, free: int, now: datetime) -> datetime:
+        """When to claim again, though there is room: on a shared database a claim is a transaction, and few big ones cost less.
+
+        Half of what may be under way must have ended, or some time have passed since the last attempts began.
+        """
+        begun = lane.started_at
+        if self._leases is None or begun is None or not self.credentials.full(configured, lane.in_flight * 2 - 1, free):
+            return now
+        return begun + _GATHERED if begun <= now else now
 
     def _lane(self, channel: str) -> Lane:
         lane = self._lanes.get(channel)
