@@ -37,8 +37,8 @@ format: .venv/dev.stamp ## let the formatter decide
 	@$(BIN)/python -m ruff check --fix-only --quiet .
 	@$(BIN)/python -m ruff format .
 
-bench: .venv/dev.stamp programs ## measure against a real Alertmanager on this machine
-	@$(BIN)/python -m bench
+bench: .venv/dev.stamp programs ## measure beside a real Alertmanager; ONLY=part,part JSON=file COUNT=alerts
+	@$(BIN)/python -m bench $(if $(ONLY),--only '$(ONLY)') $(if $(JSON),--json '$(JSON)') $(if $(COUNT),--count '$(COUNT)')
 
 faults: .venv/dev.stamp programs ## crashes, power loss, replicas, failovers; QUICK=1, N=factor, FAULTS_SEED=n repeats a run
 	@echo 'FAULTS_SEED=$(FAULTS_SEED)'

@@ -1,7 +1,8 @@
-"""Posts alerts. `python -m bench.load URL COUNT CONCURRENCY [RATE] [webhook|api]` prints one JSON object.
+"""Posts alerts. `python -m bench.load URL[,URL…] COUNT CONCURRENCY [RATE] [webhook|api]` prints one JSON object.
 
-As Alertmanager's webhooks, or to its API v2. Each request is a new group with one firing alert, whose annotation `sent_at` (ns) lets the sink tell the latency.
-Written on raw sockets: the generator must cost less than what it measures.
+As Alertmanager's webhooks, or to its API v2. Each request is a new group with one firing alert, whose annotation `sent_at` (ns)
+lets the sink tell the latency. At a steady rate latencies count from when a request was due, whether or not a connection was
+free for it then. Written on raw sockets: the generator must cost less than what it measures, and says what it cost.
 """
 
 from __future__ import annotations
@@ -60,50 +61,63 @@ class Poster(asyncio.Protocol):
             self.waiting.set_exception(ConnectionError("closed"))
 
 
-async def main(url: str, count: int, concurrency: int, rate: float, template: str) -> None:
-    """Post `count` requests over `concurrency` connections, at `rate` a second if it is not 0."""
-    parts = urlsplit(url)
-    loop = asyncio.get_running_loop()
-    latencies: list[float] = []
-    statuses: dict[int, int] = {}
-    numbers = iter(range(count))
-    base = time.time_ns()
-    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    begin = time.perf_counter()
+class Run:
+    """Posts `count` requests in turn to the addresses, over `concurrency` connections, at `rate` a second if it is not 0."""
 
-    async def post() -> None:
-        _transport, poster = await loop.create_connection(Poster, parts.hostname, parts.port)
-        for n in numbers:
-            if rate:
-                await asyncio.sleep(max(0.0, begin + n / rate - time.perf_counter()))
-            sent = time.time_ns()
-            body = (template % {"n": n, "at": sent, "start": start, "fp": (base + n) & (2**64 - 1)}).encode()
-            head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            poster.waiting = loop.create_future()
-            _transport.write(head.encode() + body)
-            status = await poster.waiting
-            statuses[status] = statuses.get(status, 0) + 1
-            latencies.append((time.time_ns() - sent) / 1e6)
-        _transport.close()
+    def __init__(self, urls: list[str], count: int, rate: float, template: str) -> None:
+        self._urls = urls
+        self._rate = rate
+        self._template = template
+        self._numbers = iter(range(count))
+        self._base = time.time_ns()
+        self._start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._begin = time.perf_counter()
+        self.latencies: list[float] = []
+        self.statuses: dict[int, int] = {}
 
-    await asyncio.gather(*(post() for _ in range(concurrency)))
-    seconds = time.perf_counter() - begin
-    latencies.sort()
-    at = lambda share: latencies[min(len(latencies) - 1, int(len(latencies) * share))]  # noqa: E731
-    print(
-        json.dumps(
-            {
-                "seconds": seconds,
-                "per_second": count / seconds,
-                "statuses": statuses,
-                "p50_ms": at(0.5),
-                "p99_ms": at(0.99),
-            }
+    async def connection(self, number: int) -> None:
+        """One connection's share, until nothing is left to post."""
+        loop = asyncio.get_running_loop()
+        parts = urlsplit(self._urls[number % len(self._urls)])
+        head = (
+            f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: "
         )
-    )
+        transport, poster = await loop.create_connection(Poster, parts.hostname, parts.port)
+        for n in self._numbers:
+            due = time.perf_counter()
+            if self._rate:
+                due = self._begin + n / self._rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            values = {"n": n, "at": time.time_ns(), "start": self._start, "fp": (self._base + n) & (2**64 - 1)}
+            body = (self._template % values).encode()
+            poster.waiting = loop.create_future()
+            transport.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
+            status = await poster.waiting
+            self.statuses[status] = self.statuses.get(status, 0) + 1
+            self.latencies.append((time.perf_counter() - due) * 1000)
+        transport.close()
+
+
+async def main(urls: list[str], count: int, concurrency: int, rate: float, template: str) -> None:
+    run = Run(urls, count, rate, template)
+    begin, spent = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(run.connection(number) for number in range(concurrency)))
+    seconds = time.perf_counter() - begin
+    found = sorted(run.latencies)
+    figures = {
+        "seconds": seconds,
+        "per_second": count / seconds,
+        "statuses": run.statuses,
+        "p50_ms": found[len(found) // 2],
+        "p99_ms": found[min(len(found) - 1, int(len(found) * 0.99))],
+        "most_ms": found[-1],
+        "cpu_ms": (time.process_time() - spent) * 1000 / count,
+    }
+    sys.stdout.write(json.dumps(figures))
 
 
 if __name__ == "__main__":
     words = sys.argv[1:]
     wanted = API if words[4:5] == ["api"] else WEBHOOK
-    uvloop.run(main(words[0], int(words[1]), int(words[2]), float(words[3]) if len(words) > 3 else 0.0, wanted))
+    pace = float(words[3]) if len(words) > 3 else 0.0
+    uvloop.run(main(words[0].split(","), int(words[1]), int(words[2]), pace, wanted))

@@ -9,21 +9,28 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.postgres import Cluster
 from tests.programs import find
 from tests.running_bridge import BridgeProcess, free_port
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+WEBHOOK = '{type: webhook, url: "%s"}'
+PARKED = '{type: webhook, url: "http://127.0.0.1:9/", rate: 0.0001}'
+"""A channel that is not used while a benchmark lasts."""
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, its threads included."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """User and system time of a process so far, its threads included, and its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0  # it has just ended; its parent answers for it
+    return sum(map(int, fields[11:15])) / TICKS
 
 
 def resident_mib(pid: int) -> float:
@@ -55,14 +62,14 @@ class Sink:
             found: dict[str, float] = json.load(answer)
         return found
 
-    def wait(self, number: int, seconds: float = 180.0) -> float:
+    def wait(self, number: int, seconds: float = 180.0, every: float = 0.1) -> float:
         """Until so many different alerts have come; the time of the last request."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             tally = self.tally()
             if tally["distinct"] >= number:
                 return tally["last"]
-            time.sleep(0.1)
+            time.sleep(every)
         raise RuntimeError(f"only {self.tally()['distinct']} of {number} alerts came through")
 
 
@@ -81,18 +88,10 @@ def sink() -> Iterator[Sink]:
         found.latencies = sorted(json.loads(out)["latencies"])
 
 
-def load(url: str, count: int, *, concurrency: int = 64, rate: float = 0, api: bool = False) -> dict[str, float]:
-    """Post so many alerts; what the generator saw."""
-    words = [
-        sys.executable,
-        "-m",
-        "bench.load",
-        url,
-        str(count),
-        str(concurrency),
-        str(rate),
-        "api" if api else "webhook",
-    ]
+def load(*urls: str, count: int, concurrency: int = 64, rate: float = 0, api: bool = False) -> dict[str, float]:
+    """Post so many alerts, to several addresses in turn; what the generator saw, and what it cost itself."""
+    words = [sys.executable, "-m", "bench.load", ",".join(urls), str(count), str(concurrency), str(rate)]
+    words.append("api" if api else "webhook")
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     if set(result["statuses"]) != {"200"}:  # type: ignore[arg-type]
@@ -101,30 +100,82 @@ def load(url: str, count: int, *, concurrency: int = 64, rate: float = 0, api: b
 
 
 @contextmanager
-def bridge(folder: Path, channel: str) -> Iterator[BridgeProcess]:
-    """A bridge with one channel (a YAML flow mapping), quiet, on a database of its own."""
-    port = free_port()
-    (folder / "routes").mkdir(parents=True)
-    (folder / "routes" / "main.yml").write_text(
-        f'server: {{listen: "127.0.0.1:{port}"}}\nstorage: {{url: "sqlite:{folder}/bridge.db"}}\nlog: {{level: error}}\n'
-        f"channels:\n  sink: {channel}\nroute: {{receiver: sink}}\n"
-    )
-    running = BridgeProcess(folder, port)
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+def bridge(folder: Path, channel: str, url: str = "") -> Iterator[BridgeProcess]:
+    """A bridge with one channel (a YAML flow mapping), quiet, on a database of its own or on a shared one."""
+    with bridges(folder, channel, 1, url) as running:
+        yield running[0]
 
 
 @contextmanager
-def bare() -> Iterator[tuple[str, int]]:
-    """A handler that keeps nothing: (address, process id)."""
+def bridges(folder: Path, channel: str, number: int, url: str = "") -> Iterator[Sequence[BridgeProcess]]:
+    """Several such bridges, in folders of their own, with one keyring beside them. SQLite's file is `folder/bridge.db`."""
+    storage, keyring = url or f"sqlite:{folder}/bridge.db", ""
+    folder.mkdir(parents=True, exist_ok=True)
+    if url:
+        keyring = f'secrets: {{keyring: "{keyring_of(folder)}"}}\n'
+    running = []
+    for index in range(number):
+        own, port = folder / str(index), free_port()
+        (own / "routes").mkdir(parents=True, exist_ok=True)
+        (own / "routes" / "main.yml").write_text(
+            f'server: {{listen: "127.0.0.1:{port}"}}\nstorage: {{url: "{storage}"}}\nlog: {{level: error}}\n{keyring}'
+            f"channels:\n  sink: {channel}\nroute: {{receiver: sink}}\n"
+        )
+        running.append(BridgeProcess(own, port))
+    try:
+        for one in running:
+            one.start()
+        yield running
+    finally:
+        for one in running:
+            one.stop()
+
+
+def keyring_of(folder: Path) -> Path:
+    """The keyring of the bridges in this folder, made if there is none yet."""
+    keyring = folder / "keyring.json"
+    if not keyring.exists():
+        words = [sys.executable, "-m", "bridge", "secrets", "keygen", "--keyring", str(keyring)]
+        subprocess.run(words, capture_output=True, check=True)
+    return keyring
+
+
+class Server:
+    """A PostgreSQL server of our own, with PostgreSQL's own settings: every commit is on disk when it is answered."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster.made(durable=True, settings={"shared_buffers": "128MB", "autovacuum_naptime": "1min"})
+
+    def database(self, template: str = "") -> str:
+        """The address of a new database, empty or a copy."""
+        cluster = self.cluster
+        return cluster.dsn(cluster.create(template.rpartition("/")[2]) if template else cluster.create())
+
+    def cpu_seconds(self) -> float:
+        """Of all its processes, those that have ended too."""
+        return sum(map(cpu_seconds, self.cluster.processes()))
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """A running PostgreSQL, removed at the end."""
+    if find("initdb") is None:
+        raise RuntimeError("PostgreSQL is not installed; see `make test`")
+    made = Server()
+    try:
+        yield made
+    finally:
+        made.cluster.remove()
+
+
+@contextmanager
+def bare() -> Iterator[str]:
+    """A handler that keeps nothing: its address."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.sink", str(port)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "bench.bare", str(port)], stdout=subprocess.DEVNULL)
     wait_for(f"http://127.0.0.1:{port}/")
     try:
-        yield f"http://127.0.0.1:{port}/webhook", process.pid
+        yield f"http://127.0.0.1:{port}/webhook"
     finally:
         process.terminate()
         process.wait(30)

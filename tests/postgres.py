@@ -158,7 +158,7 @@ class Cluster:
 
     def kill(self) -> None:
         """SIGKILL to all of it: no connection is told."""
-        for process in self._pids():
+        for process in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._stopped = []
@@ -167,7 +167,7 @@ class Cluster:
     def pause(self) -> None:
         """SIGSTOP to all of it: it is there, and silent."""
         for _twice in range(2):  # the first round may have missed a process that was just being made
-            for process in self._pids():
+            for process in self.processes():
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGSTOP)
                     self._stopped.append(process)
@@ -194,8 +194,8 @@ class Cluster:
         assert self._process is not None, "the cluster was not started"
         return self._process
 
-    def _pids(self) -> list[int]:
-        """The server, then its children: they are in process groups of their own."""
+    def processes(self) -> list[int]:
+        """The server's process id, then its children's: they are in process groups of their own."""
         server = self._running.pid
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
         return [server, *map(int, children)]

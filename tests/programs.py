@@ -83,7 +83,11 @@ class Need:
 
 NEEDS = (
     Need(
-        "alertmanager", ("prometheus-alertmanager", "amtool"), "prometheus-alertmanager", "", _has_its_templates,
+        "alertmanager",
+        ("prometheus-alertmanager", "amtool"),
+        "prometheus-alertmanager",
+        "",
+        _has_its_templates,
         whole=True,
     ),
     Need("kubectl", ("kubectl",), "kubernetes-client", " >= 1.27", _has_kustomize_5),
