@@ -22,7 +22,7 @@ ROUNDS = 3
 
 def on_sqlite(folder: Path, count: int) -> list[Line]:
     """CPU a delivery with 1,000,000 audit records and 100,000 open incidents, beside an empty database."""
-    full = folder / "full"
+    full, count = folder / "full", count // 2
     fill.history(full, INCIDENTS, RECORDS)
     pairs = []
     for turn in range(ROUNDS):
@@ -40,7 +40,7 @@ def on_sqlite(folder: Path, count: int) -> list[Line]:
 
 def on_a_server(folder: Path, count: int) -> list[Line]:
     """The same on PostgreSQL, the server's CPU counted in."""
-    pairs = []
+    pairs, count = [], count // 2
     with server() as database:
         full = database.database()
         fill.history(folder / "full", INCIDENTS, RECORDS, full)

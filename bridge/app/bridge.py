@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -43,8 +44,10 @@ from bridge.secrets.redaction import Redactor
 from bridge.storage import journal, watch
 from bridge.storage.database import Database
 from bridge.storage.journal import Request
-from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.sqlite import SqliteDatabase
+
+if TYPE_CHECKING:
+    from bridge.storage.postgres import PostgresDatabase
 
 _log = structlog.get_logger("bridge")
 _GRACE = timedelta(seconds=15)
@@ -206,8 +209,8 @@ class Bridge:
             troubles.append(Trouble("log_blocked", "", "nobody reads standard error; what does not fit is dropped"))
         if full := self._database.full():
             troubles.append(Trouble("disk_full", self._database.name, full))
-        if isinstance(self._database, PostgresDatabase):
-            troubles += [Trouble("durability", self._database.name, text) for text in self._database.warnings]
+        if (server := self._server()) is not None:
+            troubles += [Trouble("durability", server.name, text) for text in server.warnings]
         if self._trail is not None and self._trail.restored:
             troubles.append(Trouble("database_restored", self._database.name, self._trail.restored))
         return tuple(troubles)
@@ -273,11 +276,15 @@ class Bridge:
         self.front.incomplete(refused=bool(self._loaded.refused))
         await self.front.start()
         self._parts.start(self._stages)
-        if isinstance(self._database, PostgresDatabase):
-            self._database.listen(self.sender.look_soon)
-            _warn_of_durability(self._database)
+        if (server := self._server()) is not None:
+            server.listen(self.sender.look_soon)
+            _warn_of_durability(server)
         self.watch.start(self._stages)
         _log.info("started", version=__version__, listen=str(config.server.listen), waiting=waiting, pending=pending)
+
+    def _server(self) -> PostgresDatabase | None:
+        """The database, if it is on a server; the driver is not loaded where there is none."""
+        return cast("PostgresDatabase", self._database) if self._database.shared else None
 
     def _build(self, loaded: Loaded) -> tuple[Generation, SecretOpener]:
         if loaded.config is None:

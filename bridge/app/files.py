@@ -16,7 +16,6 @@ from bridge.hooks.registry import HookRegistry
 from bridge.net import Egress, HttpClient, client_tls
 from bridge.secrets.keyring import Keyring, locate
 from bridge.storage.database import Database
-from bridge.storage.postgres import PostgresDatabase
 from bridge.storage.postgres_address import SCHEMES
 from bridge.storage.sqlite import SqliteDatabase
 
@@ -91,6 +90,8 @@ async def open_database(config: Config, fatal: Callable[[BaseException], None]) 
             f"storage.url: on PostgreSQL the bridges sign with one keyring, and {config.secrets.keyring} is not there: "
             "make it with `alertbridge secrets keygen`, and give every bridge the same"
         )
+    from bridge.storage.postgres import PostgresDatabase  # whoever needs no server need not wait for its driver to load
+
     return await PostgresDatabase.open(database_url(config).reveal(), fatal=fatal)
 
 
