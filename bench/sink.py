@@ -17,6 +17,7 @@ import uvloop
 
 _SENT_AT = re.compile(rb'"sent_at":"(\d+)"')
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+_LAST_CHUNK = b"0\r\n\r\n"
 _EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -63,14 +64,7 @@ class Receiver(asyncio.Protocol):
         head, gap, rest = self._buffer.partition(b"\r\n\r\n")
         if not gap:
             return False
-        found = _LENGTH.search(head)
-        if found is not None:
-            length = int(found[1])
-        elif head.startswith(b"GET"):
-            length = 0
-        else:
-            end = rest.find(b"0\r\n\r\n") if rest.startswith(b"0\r\n\r\n") else rest.find(b"\r\n0\r\n\r\n") + 2
-            length = end + 5 if end >= 2 or rest.startswith(b"0\r\n\r\n") else len(rest) + 1
+        length = _length(head, rest)
         if len(rest) < length:
             return False
         self._buffer = rest[length:]
@@ -82,6 +76,19 @@ class Receiver(asyncio.Protocol):
             self._tally.note(rest[:length])
             self._transport.write(_EMPTY)
         return True
+
+
+def _length(head: bytes, rest: bytes) -> int:
+    """How long a request's body is; more than there is, if its last chunk is yet to come."""
+    found = _LENGTH.search(head)
+    if found is not None:
+        return int(found[1])
+    if head.startswith(b"GET"):
+        return 0
+    if rest.startswith(_LAST_CHUNK):
+        return len(_LAST_CHUNK)
+    end = rest.find(b"\r\n" + _LAST_CHUNK)
+    return len(rest) + 1 if end < 0 else end + 2 + len(_LAST_CHUNK)
 
 
 async def main(port: int) -> None:
