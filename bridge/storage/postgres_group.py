@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from asyncpg import QueryCanceledError
@@ -18,7 +19,7 @@ from bridge.domain.audit import Record
 from bridge.domain.errors import StorageBusy, StorageError
 from bridge.storage.postgres_faults import Contended, Lost
 from bridge.storage.postgres_link import Link
-from bridge.storage.postgres_statements import known_statements
+from bridge.storage.postgres_statements import Look, known_statements
 from bridge.storage.postgres_transaction import PostgresTx, UnitFailed, drive, storable
 from bridge.storage.transaction import AuditSink, Expected, Row, Unit, Value
 
@@ -149,7 +150,8 @@ class Group:
                 continue
             looks = list(found)
             columns = map(list, zip(*looks, strict=True))
-            for row in await link.all(await link.variant(statement.text, statement.look.ahead), *columns):
+            text = await link.variant((statement.text,), partial(_ahead, statement.look))
+            for row in await link.all(text, *columns):
                 found[looks[row[-1] - 1]].append(tuple(row)[:-1])
             tx.foreseen.update({(name, values): rows for values, rows in found.items()})
 
@@ -242,6 +244,10 @@ class Group:
                 await link.script("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it is, the connection is of no more use
             link.cut()
+
+
+def _ahead(look: Look, types: Sequence[Sequence[str]]) -> str:
+    return look.ahead(types[0])
 
 
 def _mark(name: str, turn: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Mark:

@@ -80,7 +80,8 @@ class Link:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._overdue = ""
-        self._variants: dict[tuple[str, str], str] = {}
+        self._types: dict[str, tuple[str, ...]] = {}
+        self._variants: dict[tuple[str, ...], str] = {}
         self.warnings: list[str] = []
         """What the server warned of since it was last emptied."""
         connection.add_log_listener(self._warned)
@@ -159,13 +160,19 @@ class Link:
         cursor = await self._asked(self._connection.cursor(statement, *values))
         return lambda count: self._asked(cursor.fetch(count))
 
-    async def variant(self, statement: str, of: Callable[[Sequence[str]], str]) -> str:
-        """What `of` makes of the statement, given the names of its parameters' types; the server is asked once."""
-        key = (statement, of.__name__)
-        found = self._variants.get(key)
+    async def types(self, statement: str) -> tuple[str, ...]:
+        """The names of its parameters' types; asked of the server once."""
+        found = self._types.get(statement)
         if found is None:
             prepared = await self._asked(self._connection.prepare(statement))
-            found = self._variants[key] = of([str(parameter.name) for parameter in prepared.get_parameters()])
+            found = self._types[statement] = tuple(str(parameter.name) for parameter in prepared.get_parameters())
+        return found
+
+    async def variant(self, statements: tuple[str, ...], of: Callable[[list[tuple[str, ...]]], str]) -> str:
+        """What `of` makes of the statements, given the types of their parameters; made once, so always by the same `of`."""
+        found = self._variants.get(statements)
+        if found is None:
+            found = self._variants[statements] = of([await self.types(statement) for statement in statements])
         return found
 
     async def prepare(self, statement: str) -> None:

@@ -54,9 +54,9 @@ class Addition(Struct, frozen=True):
             if column in comparable and column in self.columns
         )
 
-    def bulk(self, types: Sequence[str]) -> str:
-        """The statement for many rows at once: its parameters are arrays."""
-        arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, 1))
+    def bulk(self, types: Sequence[str], before: int = 0) -> str:
+        """The statement for many rows at once: its parameters are arrays, numbered on from those `before`."""
+        arrays = ", ".join(f"${place}::{name}[]" for place, name in enumerate(types, before + 1))
         names = ", ".join(f"p{place}" for place in range(1, len(types) + 1))
         values = _PARAMETER.sub(r"rows.p\1", self.text)
         columns = ", ".join(self.columns_in_order)
@@ -102,6 +102,17 @@ class Statement(Struct, frozen=True):
     @property
     def waits(self) -> bool:
         return self.adds is not None
+
+
+def together(parts: Sequence[tuple[Addition, Sequence[str]]]) -> str:
+    """One statement for many rows of several tables, each with the types of its parameters; no two of one table."""
+    texts, before = [], 0
+    for adds, types in parts:
+        texts.append(adds.bulk(types, before))
+        before += len(types)
+    *others, last = texts
+    with_them = ", ".join(f"a{place} AS ({text})" for place, text in enumerate(others))
+    return f"WITH {with_them} {last}" if others else last
 
 
 @cache

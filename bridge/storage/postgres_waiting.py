@@ -1,11 +1,11 @@
-"""Rows that a transaction adds, until somebody looks for them: then they go together, one round trip for each statement."""
+"""Rows that a transaction adds, until somebody looks for them: then they go together, those of many tables in one round trip."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bridge.storage.postgres_link import Link
-from bridge.storage.postgres_statements import Addition, Look, Statement
+from bridge.storage.postgres_statements import Addition, Look, Statement, together
 from bridge.storage.transaction import Value
 
 _BULK = 3
@@ -15,6 +15,8 @@ _LARGEST = 8 * 2**20
 """Characters or bytes in one message."""
 
 Places = tuple[int, ...]
+Bulk = tuple[Statement, Addition, list[list[Value]]]
+"""A statement that adds many rows, and their values by column."""
 
 
 class _Added:
@@ -78,11 +80,20 @@ class Waiting:
         if not self._queue:
             return
         going, self._queue = self._queue, []
+        bulk: dict[str, Bulk] = {}
         for statement, rows in going:
-            if tables is None or not tables.isdisjoint(statement.tables):
-                await self._send(statement, rows)
-            else:
+            if tables is not None and tables.isdisjoint(statement.tables):
                 self._queue.append((statement, rows))
+                continue
+            adds = statement.adds
+            if adds is None or not statement.tables.isdisjoint(bulk):
+                await self._send_bulk(bulk)  # rows of one table go in the order in which they came
+            columns = None if adds is None else _columns(adds, rows)
+            if adds is None or columns is None:
+                await self._link.many(statement.text, rows)
+            else:
+                bulk[adds.table] = (statement, adds, columns)
+        await self._send_bulk(bulk)
         self._tables = {table for statement, _rows in self._queue for table in statement.tables}
 
     def forget(self) -> None:
@@ -90,16 +101,25 @@ class Waiting:
         self._queue = []
         self._tables = set()
 
-    async def _send(self, statement: Statement, rows: list[Sequence[Value]]) -> None:
-        adds = statement.adds
-        if adds is None or len(rows) < _BULK or _repeats(adds, rows):
-            await self._link.many(statement.text, rows)
+    async def _send_bulk(self, bulk: dict[str, Bulk]) -> None:
+        """Many rows of each of several tables, in one round trip."""
+        if not bulk:
             return
-        columns = list(map(list, zip(*rows, strict=True)))
-        if sum(map(_size, columns)) > _LARGEST:
-            await self._link.many(statement.text, rows)
-            return
-        await self._link.run(await self._link.variant(statement.text, adds.bulk), *columns)
+        parts = tuple(bulk.values())
+        bulk.clear()
+        text = await self._link.variant(
+            tuple(statement.text for statement, _adds, _columns in parts),
+            lambda types: together([(part[1], of) for part, of in zip(parts, types, strict=True)]),
+        )
+        await self._link.run(text, *(column for part in parts for column in part[2]))
+
+
+def _columns(adds: Addition, rows: list[Sequence[Value]]) -> list[list[Value]] | None:
+    """The rows as arrays, None where they are better put one by one."""
+    if len(rows) < _BULK or _repeats(adds, rows):
+        return None
+    columns = list(map(list, zip(*rows, strict=True)))
+    return None if sum(map(_size, columns)) > _LARGEST else columns
 
 
 def _repeats(adds: Addition, rows: list[Sequence[Value]]) -> bool:
