@@ -23,6 +23,9 @@ WEBHOOK = '{type: webhook, url: "%s"}'
 PARKED = '{type: webhook, url: "http://127.0.0.1:9/", rate: 0.0001}'
 """A channel that is not used while a benchmark lasts."""
 
+_AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""A bridge that was installed does not compile its modules at each start."""
+
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far, its threads included, and its children that have ended."""
@@ -121,7 +124,7 @@ def bridges(folder: Path, channel: str, number: int, url: str = "") -> Iterator[
             f'server: {{listen: "127.0.0.1:{port}"}}\nstorage: {{url: "{storage}"}}\nlog: {{level: error}}\n{keyring}'
             f"channels:\n  sink: {channel}\nroute: {{receiver: sink}}\n"
         )
-        running.append(BridgeProcess(own, port))
+        running.append(BridgeProcess(own, port, _AS_INSTALLED))
     try:
         for one in running:
             one.start()
