@@ -15,7 +15,13 @@ _OUTCOMES = 0.5
 
 
 def through(
-    urls: Sequence[str], receiver: Sink, count: int, costs: dict[str, Callable[[], float]], *, api: bool = False
+    urls: Sequence[str],
+    receiver: Sink,
+    count: int,
+    costs: dict[str, Callable[[], float]],
+    *,
+    api: bool = False,
+    concurrency: int = 64,
 ) -> Figures:
     """Warm up with a tenth, then post `count`: deliveries a second, accepts a second, and the CPU (ms) of each cost a delivery."""
     known = receiver.tally()["distinct"]
@@ -23,7 +29,7 @@ def through(
     receiver.wait(int(known) + count // 10)
     time.sleep(_OUTCOMES)
     before, start = {name: cost() for name, cost in costs.items()}, time.time()
-    posted = load(*urls, count=count, api=api)
+    posted = load(*urls, count=count, api=api, concurrency=concurrency)
     last = receiver.wait(int(known) + count + count // 10)
     time.sleep(_OUTCOMES)
     spent = {name: (cost() - before[name]) * 1000 / count for name, cost in costs.items()}
@@ -41,14 +47,17 @@ def on_sqlite(folder: Path, count: int) -> Figures:
         return through([f"{running.url}/webhook"], receiver, count, {"bridge_ms": lambda: cpu_seconds(running.pid)})
 
 
-def on_postgres(folder: Path, count: int, database: Server, url: str, number: int = 1) -> Figures:
+def on_postgres(
+    folder: Path, count: int, database: Server, url: str, *, number: int = 1, concurrency: int = 64
+) -> Figures:
     """Through so many replicas; `bridge_ms` is theirs together."""
     with sink() as receiver, bridges(folder, WEBHOOK % receiver.url, number, url) as running:
         costs = {
             "bridge_ms": lambda: sum(cpu_seconds(one.pid) for one in running),
             "server_ms": database.cpu_seconds,
         }
-        return through([f"{one.url}/webhook" for one in running], receiver, count, costs)
+        urls = [f"{one.url}/webhook" for one in running]
+        return through(urls, receiver, count, costs, concurrency=concurrency)
 
 
 def through_alertmanager(folder: Path, count: int) -> Figures:
@@ -80,12 +89,13 @@ def flat_out(folder: Path, count: int) -> list[Line]:
 
 
 def replicas(folder: Path, count: int) -> list[Line]:
-    """Two bridges on one PostgreSQL beside one, which gets all of the load."""
+    """Two bridges on one PostgreSQL beside one, which gets all of the load: from as many senders as keep both busy."""
     one, two, count = [], [], count // 2
+    load_of = {"concurrency": 256}
     with server() as database:
         for turn in range(ROUNDS):
-            one.append(on_postgres(folder / f"o{turn}", count, database, database.database()))
-            two.append(on_postgres(folder / f"t{turn}", count, database, database.database(), 2))
+            one.append(on_postgres(folder / f"o{turn}", count, database, database.database(), **load_of))
+            two.append(on_postgres(folder / f"t{turn}", count, database, database.database(), number=2, **load_of))
     pairs = list(zip(two, one, strict=True))
     alone, together = median(one), median(two)
     return [
