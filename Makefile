@@ -8,6 +8,8 @@ LOCKED := --require-hashes --no-deps
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/python -m piptools compile --quiet --strip-extras --allow-unsafe \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 FAULTS_SEED ?= $(shell date +%s)
+# Tests start hundreds of bridges: without bytecode each would compile every module anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench faults docs lock clean programs
