@@ -38,6 +38,7 @@ def open_files(place: Town) -> int:
 def memory(place: Town, what: str) -> int:
     """`what`: VmRSS, VmHWM (the most that was resident) or VmSize; in MiB."""
     text = Path(f"/proc/{place.bridge.pid}/status").read_text()
+    assert what in text, "the bridge has ended"
     return int(text.partition(f"{what}:")[2].split()[0]) // 1024
 
 
