@@ -79,15 +79,6 @@ class OracleProcess:
             time.sleep(0.02)
         return True
 
-    def requested(self, number: int, within: float = 20.0) -> bool:
-        """Wait until receivers have got so many requests."""
-        end = time.monotonic() + within
-        while self.counts()["requests"] < number:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.005)
-        return True
-
     def verdict(self) -> Verdict:
         """What the judge, a process of its own, says of the file."""
         with _STARTING:
