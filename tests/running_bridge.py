@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,12 +20,24 @@ from pathlib import Path
 STARTS_WITHIN = 20.0
 
 
+_PORTS = range(10_000, 32_768)
+_unasked = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that was free a moment ago, given once, and below those that the system gives to connections.
+
+    A bridge that is stopped and started again must find it free: nobody else is given it meanwhile.
+    """
+    for port in _unasked:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("every port was given already")
 
 
 class BridgeProcess:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.running_bridge import free_port
 from tests.scratch_image import Build, instructions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,12 +100,6 @@ def test_the_command_in_the_image_answers(build: Build) -> None:
     result = build.run(build.image, [*build.image.command("ENTRYPOINT"), "version"])
     assert result.returncode == 0, result.stderr
     assert "alertbridge" in result.stdout.lower()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
