@@ -23,7 +23,8 @@ class Alert(Struct, frozen=True, gc=False):
 
     `starts_text` and `ends_text` keep the sender's own writing (nanoseconds, offsets) beside the parsed value.
     `ends_at` is None while open. `org` is Grafana's orgId as text, empty elsewhere. `receiver` is the sender's,
-    unescaped. `extra` holds every field we do not know, as JSON text of an object (`{}` if none).
+    unescaped. `extra` holds every field we do not know, as JSON text of an object (`{}` if none). `expires_at` is when a
+    firing alert ends by itself, None if only its sender ends it; `timeout` says that the sender named no such time.
     """
 
     source: str
@@ -39,10 +40,16 @@ class Alert(Struct, frozen=True, gc=False):
     generator_url: str = ""
     receiver: str = ""
     extra: str = "{}"
+    expires_at: datetime | None = None
+    timeout: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
         return (self.source, self.org, self.fingerprint)
+
+
+API = "api"
+"""The source of alerts that came over API v2; no sender of a configuration can have this name."""
 
 
 class Quarantined(Struct, frozen=True):
