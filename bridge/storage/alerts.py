@@ -15,12 +15,14 @@ from bridge.storage.transaction import Expected, Tx
 
 
 class KnownAlert(Struct, frozen=True):
-    """`added_*` are what hooks before routing added, fixed at the episode's start."""
+    """`added_*` are what hooks before routing added, fixed at the episode's start. `expires_at`, `timeout` as in `Alert`."""
 
     id: int
     episode: Episode
     added_labels: Mapping[str, str]
     added_annotations: Mapping[str, str]
+    expires_at: datetime | None = None
+    timeout: bool = False
 
 
 def expected(key: tuple[str, str, str]) -> Expected:
@@ -34,7 +36,7 @@ async def known(tx: Tx, key: tuple[str, str, str]) -> KnownAlert | None:
     if row is None:
         return None
     episode = Episode(row[1], Status(row[2]), moment(row[3]), maybe_moment(row[4]))
-    return KnownAlert(row[0], episode, unpack(row[5]), unpack(row[6]))
+    return KnownAlert(row[0], episode, unpack(row[5]), unpack(row[6]), maybe_moment(row[7]), bool(row[8]))
 
 
 async def put(
@@ -50,7 +52,7 @@ async def put(
     values = (
         episode.number, episode.status.value, micros(episode.starts_at), maybe_micros(episode.ends_at), micros(now),
         alert.starts_text, alert.ends_text, pack(alert.labels), pack(alert.annotations), pack(labels), pack(annotations),
-        alert.generator_url, alert.receiver, alert.extra,
+        alert.generator_url, alert.receiver, alert.extra, maybe_micros(alert.expires_at), int(alert.timeout),
     )  # fmt: skip
     if known_id:
         await tx.run("alert_set", *values, known_id)
@@ -62,5 +64,22 @@ async def seen(tx: Tx, known_id: int, alert: Alert, episode: Episode, now: datet
     """Keep a report that is no news: when, and the annotations of the day."""
     await tx.run(
         "alert_seen", micros(episode.starts_at), maybe_micros(episode.ends_at), micros(now), pack(alert.annotations),
-        alert.extra, known_id,
+        alert.generator_url, alert.extra, maybe_micros(alert.expires_at), int(alert.timeout), known_id,
     )  # fmt: skip
+
+
+async def expired(tx: Tx, before: datetime, limit: int) -> list[Alert]:
+    """Firing alerts that end by themselves at `before` or earlier, the earliest first."""
+    return [
+        Alert(
+            source=row[1], org=row[2], fingerprint=row[3], status=Status.FIRING, labels=unpack(row[4]),
+            annotations=unpack(row[5]), starts_at=moment(row[6]), ends_at=None, starts_text=row[7], generator_url=row[8],
+            receiver=row[9], extra=row[10], expires_at=moment(row[11]), timeout=bool(row[12]),
+        )
+        for row in await tx.all("alerts_expired", micros(before), limit)
+    ]  # fmt: skip
+
+
+async def next_expiry(tx: Tx) -> datetime | None:
+    row = await tx.one("alerts_next_expiry")
+    return maybe_moment(row[0]) if row else None

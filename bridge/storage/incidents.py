@@ -20,7 +20,8 @@ class Incident(Struct, frozen=True):
     """One incident. `firing` and `resolved` count its alerts; `version` grows with every change of its state.
 
     `labels` are those common to the alerts that joined. `told_at` is when telling was last planned.
-    `group_key`, `external_url`, `truncated` are the sender's, of the last request.
+    `group_key`, `external_url`, `truncated` are the sender's, of the last request. `flushed_at` is the last tick of the
+    route's timing; `hidden` counts the firing alerts that are kept from people (silenced, inhibited, muted).
     """
 
     id: str
@@ -46,12 +47,16 @@ class Incident(Struct, frozen=True):
     truncated: int = 0
     firing: int = 0
     resolved: int = 0
+    flushed_at: datetime | None = None
+    hidden: int = 0
 
 
 class Member(Struct, frozen=True):
     """An alert in an incident: its last report, its state there, and what hooks added.
 
-    `told` says that the channel asked about was told of this firing.
+    `told` says that the channel asked about was told of this firing. `planned` is what the last notification was to say of
+    it: firing, resolved, withdrawn (it said so once, and left it out since), or nothing. `hidden` is why it is not shown:
+    waits (for its group's next tick), silenced, inhibited, muted; `hidden_by` by what.
     """
 
     alert_id: int
@@ -60,6 +65,13 @@ class Member(Struct, frozen=True):
     added_labels: Mapping[str, str]
     added_annotations: Mapping[str, str]
     told: bool = False
+    planned: str = ""
+    hidden: str = ""
+    hidden_by: str = ""
+
+    @property
+    def fires(self) -> bool:
+        return self.alert.status is Status.FIRING
 
     @property
     def shown(self) -> Alert:
@@ -77,7 +89,7 @@ def _incident(row: Row) -> Incident:
     return Incident(
         row[0], row[1], row[2], row[3], row[4], unpack(row[5]), unpack(row[6]), row[7], row[8], row[9], moment(row[10]),
         moment(row[11]), maybe_moment(row[12]), maybe_moment(row[13]), row[14], maybe_moment(row[15]), row[16], row[17],
-        row[18], row[19], row[20], row[21], row[22],
+        row[18], row[19], row[20], row[21], row[22], maybe_moment(row[23]), row[24],
     )  # fmt: skip
 
 
@@ -87,8 +99,8 @@ def _member(row: Row) -> Member:
         starts_at=moment(row[10]), ends_at=maybe_moment(row[11]), starts_text=row[12], ends_text=row[13],
         generator_url=row[14], receiver=row[15], extra=row[16],
     )  # fmt: skip
-    told = len(row) > 17 and row[17] == "firing" and row[18] == row[4]
-    return Member(row[0], alert, row[4], unpack(row[8]), unpack(row[9]), told)
+    told = len(row) > 20 and row[20] == "firing" and row[21] == row[4]
+    return Member(row[0], alert, row[4], unpack(row[8]), unpack(row[9]), told, row[17], row[18], row[19])
 
 
 async def get(tx: Tx, incident: str) -> Incident | None:
@@ -128,7 +140,7 @@ async def add(tx: Tx, incident: Incident) -> None:
         micros(incident.opened_at), micros(incident.updated_at), maybe_micros(incident.told_at),
         maybe_micros(incident.acknowledged_at), incident.acknowledged_by, maybe_micros(incident.resolved_at),
         incident.resolved_by, incident.escalation, incident.external_url, incident.group_key, incident.truncated,
-        incident.firing, incident.resolved,
+        incident.firing, incident.resolved, maybe_micros(incident.flushed_at), incident.hidden,
     )  # fmt: skip
 
 
@@ -138,17 +150,18 @@ async def save(tx: Tx, incident: Incident) -> None:
         "incident_set", incident.receiver, pack(incident.labels), incident.state, incident.version, incident.severity,
         micros(incident.updated_at), maybe_micros(incident.told_at), maybe_micros(incident.acknowledged_at),
         incident.acknowledged_by, maybe_micros(incident.resolved_at), incident.resolved_by, incident.escalation,
-        incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved, incident.id,
+        incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved,
+        maybe_micros(incident.flushed_at), incident.hidden, incident.id,
     )  # fmt: skip
 
 
-async def join(tx: Tx, incident: str, known: KnownAlert, alert: Alert) -> None:
-    """An alert enters an incident, firing or (unseen) resolved."""
+async def join(tx: Tx, incident: str, known: KnownAlert, alert: Alert, hidden: str = "") -> None:
+    """An alert enters an incident, firing or (unseen) resolved; `hidden` as in `Member`."""
     episode = known.episode
     await tx.run(
         "incident_alert_put", incident, known.id, episode.number, episode.status.value, pack(known.added_labels),
         pack(known.added_annotations), micros(episode.starts_at), maybe_micros(episode.ends_at), alert.starts_text,
-        alert.ends_text,
+        alert.ends_text, hidden,
     )  # fmt: skip
 
 
@@ -195,7 +208,7 @@ async def told_of(tx: Tx, claimed: Mapping[int, str]) -> dict[int, Told]:
     found = {row[0]: _incident(row) for row in await tx.all("incidents_of_deliveries", ids)}
     members: dict[int, list[Member]] = {}
     for row in await tx.all("members_of_deliveries", ids):
-        members.setdefault(row[19], []).append(_member(row))
+        members.setdefault(row[22], []).append(_member(row))
     told = {row[0] for row in await tx.all("told_of_deliveries", ids)}
     receipts = {row[0]: unpack(row[1]) for row in await tx.all("receipts_of_deliveries", ids)} if told else {}
     return {

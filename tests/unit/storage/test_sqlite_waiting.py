@@ -65,12 +65,12 @@ def counted(connection: sqlite3.Connection) -> Counted:
 
 
 def alert(name: str) -> Sequence[Value]:
-    return ("prometheus", "", name, 1, "firing", 1, None, 1, "", "", "{}", "{}", "{}", "{}", "", "", "")
+    return ("prometheus", "", name, 1, "firing", 1, None, 1, "", "", "{}", "{}", "{}", "{}", "", "", "", None, 0)
 
 
 def incident(name: str, group: str) -> Sequence[Value]:
     return (
-        name, "prometheus", "root", "people", group, "{}", "{}", "open", 1, "", 1, 1, None, None, "", None, "", "", "", "", 0, 1, 0,
+        name, "prometheus", "root", "people", group, "{}", "{}", "open", 1, "", 1, 1, None, None, "", None, "", "", "", "", 0, 1, 0, None, 0,
     )  # fmt: skip
 
 

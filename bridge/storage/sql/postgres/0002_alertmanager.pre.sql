@@ -14,13 +14,13 @@ ALTER TABLE incident_alerts ADD COLUMN hidden text COLLATE "C" NOT NULL DEFAULT 
 ALTER TABLE incident_alerts ADD COLUMN hidden_by text COLLATE "C" NOT NULL DEFAULT '';
 CREATE INDEX incident_alerts_hidden ON incident_alerts (hidden_by) WHERE hidden <> '';
 
--- The firing alerts that an inhibition rule takes for a source, by what the labels in `equal` are. `both`: it is a target, too.
+-- The firing alerts that an inhibition rule takes for a source, by what the labels in `equal` are. `is_target`: it is a target, too.
 CREATE TABLE inhibitors (
     rule text COLLATE "C" NOT NULL,
     equals text COLLATE "C" NOT NULL,
     alert bigint NOT NULL,
     fingerprint text NOT NULL,
-    both bigint NOT NULL,
+    is_target bigint NOT NULL,
     PRIMARY KEY (rule, equals, alert)
 );
 CREATE INDEX inhibitors_alert ON inhibitors (alert);

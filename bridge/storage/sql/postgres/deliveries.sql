@@ -78,7 +78,7 @@ ON CONFLICT (incident, channel, alert) DO UPDATE SET episode = excluded.episode,
 SELECT DISTINCT channel FROM told WHERE incident = $1;
 
 -- name: told_firing
-SELECT DISTINCT channel FROM told WHERE incident = $1 AND status = 'firing';
+SELECT DISTINCT channel FROM told WHERE incident = $1 AND status <> 'resolved';
 
 -- name: told_any
 SELECT 1 FROM told WHERE incident = $1 AND channel = $2 LIMIT 1;
@@ -135,13 +135,13 @@ WHERE id = ANY (ARRAY(SELECT (pair ->> 0)::bigint FROM jsonb_array_elements($2::
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden
 FROM incidents
 WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)));
 
 -- name: members_of_deliveries
 SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.annotations, ia.added_labels, ia.added_annotations, ia.starts_at, ia.ends_at,
-       ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, t.status, t.episode, d.id
+       ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, ia.planned, ia.hidden, ia.hidden_by, t.status, t.episode, d.id
 FROM deliveries d JOIN incident_alerts ia ON ia.incident = d.incident JOIN alerts a ON a.id = ia.alert
 LEFT JOIN told t ON t.incident = ia.incident AND t.alert = ia.alert AND t.channel = d.channel
 WHERE d.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND (ia.status = 'firing' OR t.status IS DISTINCT FROM 'resolved' OR t.episode <> ia.episode)

@@ -31,7 +31,7 @@ GROUP BY b.incident, b.channel;
 -- name: pairs_firing
 SELECT DISTINCT t.incident, t.channel
 FROM (SELECT DISTINCT incident, channel FROM deliveries WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND incident <> '') AS a
-JOIN told t ON t.incident = a.incident AND t.channel = a.channel AND t.status = 'firing';
+JOIN told t ON t.incident = a.incident AND t.channel = a.channel AND t.status <> 'resolved';
 
 -- name: letters_newest
 SELECT coalesce(max(id), 0) FROM deliveries;

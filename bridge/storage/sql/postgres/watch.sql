@@ -23,7 +23,8 @@ UPDATE timers SET due_at = due_at + $1 WHERE paused_for IS NULL;
 UPDATE requests SET received_at = received_at + $1 WHERE state = 'pending';
 
 -- name: incidents_shift
-UPDATE incidents SET opened_at = opened_at + $1, told_at = told_at + $2, acknowledged_at = acknowledged_at + $3, updated_at = updated_at + $4
+UPDATE incidents SET opened_at = opened_at + $1, told_at = told_at + $2, acknowledged_at = acknowledged_at + $3, updated_at = updated_at + $4,
+                     flushed_at = flushed_at + $5
 WHERE state <> 'resolved';
 
 -- name: incidents_ended_by_hand_shift
@@ -31,3 +32,6 @@ UPDATE incidents SET resolved_at = resolved_at + $1 WHERE state = 'resolved' AND
 
 -- name: clock_now
 SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint);
+
+-- name: alerts_shift
+UPDATE alerts SET expires_at = expires_at + $1 WHERE expires_at IS NOT NULL AND status = 'firing';

@@ -14,13 +14,13 @@ ALTER TABLE incident_alerts ADD COLUMN hidden TEXT NOT NULL DEFAULT '';
 ALTER TABLE incident_alerts ADD COLUMN hidden_by TEXT NOT NULL DEFAULT '';
 CREATE INDEX incident_alerts_hidden ON incident_alerts (hidden_by) WHERE hidden <> '';
 
--- The firing alerts that an inhibition rule takes for a source, by what the labels in `equal` are. `both`: it is a target, too.
+-- The firing alerts that an inhibition rule takes for a source, by what the labels in `equal` are. `is_target`: it is a target, too.
 CREATE TABLE inhibitors (
     rule TEXT NOT NULL,
     equals TEXT NOT NULL,
     alert INTEGER NOT NULL,
     fingerprint TEXT NOT NULL,
-    both INTEGER NOT NULL,
+    is_target INTEGER NOT NULL,
     PRIMARY KEY (rule, equals, alert)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inhibitors_alert ON inhibitors (alert);

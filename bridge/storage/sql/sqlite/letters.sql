@@ -29,7 +29,7 @@ GROUP BY b.incident, b.channel;
 -- name: pairs_firing
 SELECT DISTINCT t.incident, t.channel
 FROM (SELECT DISTINCT incident, channel FROM deliveries WHERE id IN (SELECT value FROM json_each(?)) AND incident <> '') AS a
-JOIN told t ON t.incident = a.incident AND t.channel = a.channel AND t.status = 'firing';
+JOIN told t ON t.incident = a.incident AND t.channel = a.channel AND t.status <> 'resolved';
 
 -- name: letters_newest
 SELECT coalesce(max(id), 0) FROM deliveries;

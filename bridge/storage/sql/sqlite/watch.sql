@@ -23,7 +23,8 @@ UPDATE timers SET due_at = due_at + ? WHERE paused_for IS NULL;
 UPDATE requests SET received_at = received_at + ? WHERE state = 'pending';
 
 -- name: incidents_shift
-UPDATE incidents SET opened_at = opened_at + ?, told_at = told_at + ?, acknowledged_at = acknowledged_at + ?, updated_at = updated_at + ?
+UPDATE incidents SET opened_at = opened_at + ?, told_at = told_at + ?, acknowledged_at = acknowledged_at + ?, updated_at = updated_at + ?,
+                     flushed_at = flushed_at + ?
 WHERE state <> 'resolved';
 
 -- name: incidents_ended_by_hand_shift
@@ -31,3 +32,6 @@ UPDATE incidents SET resolved_at = resolved_at + ? WHERE state = 'resolved' AND 
 
 -- name: clock_now
 SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER);
+
+-- name: alerts_shift
+UPDATE alerts SET expires_at = expires_at + ? WHERE expires_at IS NOT NULL AND status = 'firing';
