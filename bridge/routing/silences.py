@@ -1,0 +1,62 @@
+"""Silences: who asked for quiet about which alerts, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from bridge.routing.matchers import Matcher, match_all
+
+State = Literal["active", "pending", "expired"]
+
+
+class Silence(Struct, frozen=True):
+    """One silence. It holds for alerts that meet all its matchers, from `starts_at` until just before `ends_at`."""
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    updated_at: datetime
+    created_by: str = ""
+    comment: str = ""
+    annotations: Mapping[str, str] = {}
+
+    def state(self, now: datetime) -> State:
+        """What it is at this moment."""
+        if now < self.starts_at:
+            return "pending"
+        return "active" if now < self.ends_at else "expired"
+
+
+class Silences:
+    """A set of silences that does not change, and which of them hold for an alert. Of two with one id the later counts."""
+
+    def __init__(self, silences: Iterable[Silence] = ()) -> None:
+        by_id = {silence.id: silence for silence in silences}
+        self._by_id = dict(sorted(by_id.items()))
+
+    def matching(self, labels: Mapping[str, str], now: datetime) -> tuple[Silence, ...]:
+        """Those that are active and hold for these labels, by id."""
+        return tuple(
+            silence
+            for silence in self._by_id.values()
+            if silence.state(now) == "active" and match_all(silence.matchers, labels)
+        )
+
+    def get(self, silence_id: str) -> Silence | None:
+        """The silence with this id, whatever its state."""
+        return self._by_id.get(silence_id)
+
+    def __iter__(self) -> Iterator[Silence]:
+        """All, by id."""
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_id)
