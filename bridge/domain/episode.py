@@ -40,12 +40,15 @@ class News(StrEnum):
 
 
 def reduce(
-    known: Episode | None, alert: Alert, now: datetime, *, confirmed: bool = False
+    known: Episode | None, alert: Alert, now: datetime, *, confirmed: bool = False, in_order: bool = False
 ) -> tuple[News, Episode | None]:
     """What a report means, and the episode after it (None: nothing is known still).
 
-    `confirmed` says that a late firing has waited long enough to be believed.
+    `confirmed` says that a late firing has waited long enough to be believed. `in_order` says that the last report of an
+    alert counts whatever its times are, as in Alertmanager's API.
     """
+    if in_order and known is not None:
+        return _in_order(known, alert, now)
     if alert.status is Status.FIRING:
         return _firing(known, alert, confirmed=confirmed)
     # No end lies in the future, but our clock may be the one that is wrong: an end never lies before its own start.
@@ -71,6 +74,22 @@ def _resolved(known: Episode | None, alert: Alert, ended: datetime) -> tuple[New
         if ended < known.starts_at:
             return News.STALE, known
         return News.RESOLVED, Episode(known.number, Status.RESOLVED, known.starts_at, ended)
+    if alert.starts_at > known.ends_at:
+        return News.UNSEEN, Episode(known.number + 1, Status.RESOLVED, alert.starts_at, ended)
+    return News.DUPLICATE, Episode(known.number, Status.RESOLVED, known.starts_at, max(known.ends_at, ended))
+
+
+def _in_order(known: Episode, alert: Alert, now: datetime) -> tuple[News, Episode]:
+    """The earliest start counts, and the latest end."""
+    ended = max(alert.starts_at, min(alert.ends_at or now, now))
+    if alert.status is Status.FIRING:
+        if known.ends_at is None:
+            return News.REPEAT, Episode(known.number, Status.FIRING, min(known.starts_at, alert.starts_at))
+        starts_at = alert.starts_at if alert.starts_at > known.ends_at else known.starts_at
+        return News.OPENED, Episode(known.number + 1, Status.FIRING, starts_at)
+    if known.ends_at is None:
+        starts_at = min(known.starts_at, alert.starts_at)
+        return News.RESOLVED, Episode(known.number, Status.RESOLVED, starts_at, max(ended, starts_at))
     if alert.starts_at > known.ends_at:
         return News.UNSEEN, Episode(known.number + 1, Status.RESOLVED, alert.starts_at, ended)
     return News.DUPLICATE, Episode(known.number, Status.RESOLVED, known.starts_at, max(known.ends_at, ended))

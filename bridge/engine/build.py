@@ -11,6 +11,7 @@ from bridge.channels.api import ChannelOptions
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.model import ChannelEntry, Config
 from bridge.config.open_secrets import SecretOpener, open_channel
+from bridge.config.timing import inhibition_of, intervals_of
 from bridge.domain.errors import BridgeError, ConfigError, SecretError
 from bridge.domain.secret import Secret
 from bridge.engine.generation import ConfiguredChannel, Generation, Heartbeat, walk
@@ -59,6 +60,8 @@ class Builder:
             templates=Templates(),
             http=self._http,
             heartbeat=self._heartbeat(config, opener),
+            inhibition=inhibition_of(config),
+            intervals=intervals_of(config),
         )
 
     def _heartbeat(self, config: Config, opener: SecretOpener) -> Heartbeat | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from bridge.domain.alert import Status
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.message import Reason
+from bridge.domain.storm import GROUP
+from bridge.engine import groups, muting
 from bridge.engine.doubt import in_doubt, perhaps_heard
 from bridge.storage import deliveries, incidents, replicas
 from bridge.storage.deliveries import Claimed
@@ -35,6 +37,8 @@ class Job(Struct, frozen=True):
     told: bool
 
 
+Hidden = tuple[str, int]
+"""(incident, alert's number)."""
 _KINDS = {DeliveryState.SUPERSEDED: Kind.SUPERSEDED, DeliveryState.CANCELLED: Kind.CANCELLED}
 
 
@@ -46,19 +50,46 @@ async def claim(work: Work, ids: Sequence[int]) -> list[Job | None]:
         claimed = await deliveries.claim_all(work.tx, ids)
     about = {found.id: found.incident for found in claimed.values() if found.incident}
     told = await incidents.told_of(work.tx, about) if about else {}
+    hidden = await _hide(work, told)
     return [
-        await _job(work, claimed[delivery], told.get(delivery)) if delivery in claimed else None for delivery in ids
+        await _job(work, claimed[delivery], told.get(delivery), hidden) if delivery in claimed else None
+        for delivery in ids
     ]
 
 
-async def _job(work: Work, claimed: Claimed, about: Told | None) -> Job | None:
+async def _hide(work: Work, told: Mapping[int, Told]) -> frozenset[Hidden]:
+    """What is hidden of what these deliveries are about: at the last look at its group, or since.
+
+    A silence or an inhibition that began after the delivery was planned is heeded, too. What it hides is looked at again
+    when it is over.
+    """
+    found = {
+        (about.incident.id, member.alert_id) for about in told.values() for member in about.members if member.hidden
+    }
+    if not work.silences and not work.generation.inhibition:
+        return frozenset(found)
+    for about in told.values():
+        shown = [
+            member for member in about.members if member.fires and (about.incident.id, member.alert_id) not in found
+        ]
+        veils = await muting.hidden_now(work, shown) if about.incident.group_hash != GROUP else {}
+        if veils:
+            await groups.hide(work, about.incident, shown, veils)
+            found.update((about.incident.id, alert) for alert in veils)
+    return frozenset(found)
+
+
+async def _job(work: Work, claimed: Claimed, about: Told | None, hidden: frozenset[Hidden]) -> Job | None:
     if not claimed.incident:
         return Job(claimed, None, (), {}, told=False)
     if about is None:
         await _end(work, claimed, DeliveryState.SUPERSEDED, "incident_gone")
         return None
-    incident, members = about.incident, about.members
+    incident = about.incident
+    members = tuple(member for member in about.members if (incident.id, member.alert_id) not in hidden)
     unwanted = still_wanted(claimed, incident, members)
+    if unwanted is None and len(members) < len(about.members) and _says_nothing(claimed, incident, members):
+        unwanted = DeliveryState.SUPERSEDED, "hidden"
     if unwanted is not None:
         if unwanted[0] is DeliveryState.CANCELLED:
             # The acknowledgement left it alone because it was under way, perhaps before a crash.
@@ -82,6 +113,13 @@ def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]
     if claimed.reason is Reason.CHANGED and not claimed.attempts and told:
         return DeliveryState.SUPERSEDED, "nothing_new"  # after an attempt, told may mean no more than perhaps told
     return None
+
+
+def _says_nothing(claimed: Claimed, incident: Incident, members: Sequence[Member]) -> bool:
+    """Whether what is left after the hidden alerts are gone is not worth a word."""
+    if incident.state == "resolved" or claimed.reason not in CANCELLED_BY_ACKNOWLEDGEMENT:
+        return False
+    return not (members if claimed.reason is Reason.CHANGED else any(member.fires for member in members))
 
 
 def acknowledged_since(incident: Incident, claimed: Claimed) -> bool:

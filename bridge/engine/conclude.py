@@ -1,62 +1,60 @@
-"""What follows from an event: the incident's new state, the verdict of the route's hooks, deliveries and timers."""
+"""What follows from an event: the incident's new state, and who is told: at once, or at its group's next tick."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import msgspec
 from msgspec.structs import replace
 
-from bridge.domain.alert import Alert
 from bridge.domain.audit import Kind
-from bridge.domain.escalation import schedule
-from bridge.domain.message import Reason
-from bridge.engine import outbox
+from bridge.domain.storm import GROUP
+from bridge.engine import groups, muting
 from bridge.engine.event import Event, FlushData
+from bridge.engine.telling import suppress, tell_of
 from bridge.engine.work import Work
-from bridge.hooks.api import Drop, Hold, Notification, Pass, Transition
-from bridge.hooks.chain import Judged
+from bridge.hooks.api import Transition
 from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
 
-REASONS = {
-    Transition.OPENED: Reason.OPENED,
-    Transition.CHANGED: Reason.CHANGED,
-    Transition.RESOLVED: Reason.RESOLVED,
-    Transition.REPEAT: Reason.REMINDER,
-    Transition.STALE: Reason.REMINDER,
-}
 _KINDS = {Transition.OPENED: Kind.OPENED, Transition.CHANGED: Kind.CHANGED, Transition.RESOLVED: Kind.RESOLVED}
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(FlushData)
 
 
 async def conclude(work: Work, event: Event) -> None:
-    """Record an event's effect on its incident, and judge whether people are told."""
+    """Record an event's effect on its incident, and see to it that people are told."""
+    timing = work.generation.timing(event.incident.route, event.incident.source)
+    if _waits_for_a_tick(event) and timing.ticks:
+        await groups.note(work, event, timing)
+        return
     incident = await _advance(work, event)
     if incident.state == "resolved" and event.transition is Transition.REPEAT:
-        _suppress(work, incident, "dedupe", "duplicate")
+        suppress(work, incident, "dedupe", "duplicate")
         return
     data = FlushData(
         event.transition, tuple(alert.key for alert in event.alerts), event.first, severity_before=event.severity_before
     )
-    if not event.first:
-        queued = await _take_queued(work, incident, data)
-        if queued is not None:
-            await incidents.save(work.tx, incident)
-            await wait(work, incident, *queued)
-            return
-    chain = work.generation.chain(incident.route)
-    if chain.does_io:
-        await wait(work, incident, data, None)
-        after = incident
+    if _may_be_hidden(work, event):
+        after = await groups.look(work, incident, data, timing, event)
     else:
-        judged = chain.judge(notification_of(incident, data, event.alerts, work.now))
-        after = await apply(work, incident, data, judged)
+        after = await tell_of(work, incident, data, event.alerts)
+        if timing.repeat is not None:
+            await groups.remind_later(work, after, timing)
     if event.first:
         await incidents.add(work.tx, after)
     elif after is not event.incident:
         await incidents.save(work.tx, after)
+
+
+def _waits_for_a_tick(event: Event) -> bool:
+    """A sender's repeat waits for nothing; nor does an end whose beginning never came here."""
+    if event.transition is Transition.REPEAT or event.incident.group_hash == GROUP:
+        return False
+    return not (event.first and event.firing == 0)
+
+
+def _may_be_hidden(work: Work, event: Event) -> bool:
+    """Whether anything may keep people from hearing of this. An end is told whatever does."""
+    if event.transition is Transition.RESOLVED or event.incident.group_hash == GROUP:
+        return False
+    incident = event.incident
+    return incident.hidden > 0 or muting.concerns(work, incident.route, [*event.opened, *event.repeated])
 
 
 async def _advance(work: Work, event: Event) -> Incident:
@@ -66,9 +64,7 @@ async def _advance(work: Work, event: Event) -> Incident:
     if transition is Transition.REPEAT:
         return incident
     if event.ended and event.firing > 0:
-        severities = work.generation.severities
-        found = await incidents.severities(work.tx, incident.id, severities.label)
-        incident = replace(incident, severity=severities.worst(found))
+        incident = replace(incident, severity=await groups.worst_of(work, incident))
     ended = transition is Transition.RESOLVED
     incident = replace(
         incident,
@@ -80,111 +76,9 @@ async def _advance(work: Work, event: Event) -> Incident:
         resolved_at=work.now if ended else None,
     )
     kind = Kind.REOPENED if event.reopened else _KINDS[transition]
-    work.record(kind, source=incident.source, incident=incident.id, reason=incident.route, detail=_counts(event))
+    work.record(
+        kind, source=incident.source, incident=incident.id, reason=incident.route, detail=groups.counts(incident)
+    )
     if ended:
         await timers.stop_steps(work.tx, incident.id)
     return incident
-
-
-async def _take_queued(work: Work, incident: Incident, data: FlushData) -> tuple[FlushData, timers.Timer] | None:
-    """Join an event to one that still waits for its judgement, so that one incident is judged once and in order."""
-    waiting = await timers.flush_of(work.tx, incident.id)
-    if waiting is None:
-        return None
-    await timers.delete(work.tx, waiting.id)
-    older = _DECODER.decode(waiting.data)
-    opens = older.transition is Transition.OPENED and data.transition is not Transition.RESOLVED
-    news = data.transition is not Transition.REPEAT
-    merged = FlushData(
-        transition=older.transition if opens or not news else data.transition,
-        alerts=tuple(dict.fromkeys((*older.alerts, *data.alerts))),
-        first=older.first,
-        held=older.held if data.transition is not Transition.RESOLVED else "",
-        severity_before=older.severity_before,
-    )
-    return merged, waiting
-
-
-async def wait(work: Work, incident: Incident, data: FlushData, waiting: timers.Timer | None) -> None:
-    """Leave the judgement to a timer: at the hour a hook asked for, else at once."""
-    due = waiting.due_at if waiting is not None and data.held else work.now
-    await timers.add(work.tx, "flush", due, _ENCODER.encode(data).decode(), incident=incident.id)
-    work.effects.due(due)
-
-
-def flush_data(text: str) -> FlushData:
-    return _DECODER.decode(text)
-
-
-def notification_of(incident: Incident, data: FlushData, alerts: tuple[Alert, ...], now: datetime) -> Notification:
-    """What the route's hooks see."""
-    return Notification(
-        now=now,
-        transition=data.transition,
-        alerts=alerts,
-        source=incident.source,
-        incident=incident.id,
-        route=incident.route,
-        receiver=incident.receiver,
-        group_labels=incident.group_labels,
-        severity=incident.severity,
-        told_at=incident.told_at,
-        acknowledged=incident.state == "acknowledged",
-    )
-
-
-async def apply(work: Work, incident: Incident, data: FlushData, judged: Judged) -> Incident:
-    """Carry out the hooks' verdict; gives the incident as it is to be saved."""
-    verdict = judged.verdict
-    if isinstance(verdict, Pass):
-        return await _pass(work, incident, data, verdict.notification)
-    if isinstance(verdict, Drop):
-        _suppress(work, incident, judged.hook, verdict.reason, verdict.detail)
-        return incident
-    return await _hold(work, incident, data, judged.hook, verdict)
-
-
-async def _hold(work: Work, incident: Incident, data: FlushData, hook: str, verdict: Hold) -> Incident:
-    held = replace(data, held=verdict.reason)
-    await timers.add(work.tx, "flush", verdict.until, _ENCODER.encode(held).decode(), incident=incident.id)
-    work.effects.due(verdict.until)
-    work.record(Kind.HELD, source=incident.source, incident=incident.id, reason=verdict.reason, detail=hook)
-    return incident
-
-
-async def _pass(work: Work, incident: Incident, data: FlushData, passed: Notification) -> Incident:
-    if passed.labels or passed.annotations:
-        for alert in passed.alerts:
-            labels = passed.labels.get(alert.fingerprint, {})
-            annotations = passed.annotations.get(alert.fingerprint, {})
-            if labels or annotations:
-                await incidents.enrich(work.tx, incident.id, alert, labels, annotations)
-    if incident.state == "acknowledged" and data.transition is not Transition.RESOLVED:
-        rises = work.generation.severities.rises(data.severity_before, incident.severity)
-        if data.transition is not Transition.CHANGED or not rises:
-            _suppress(work, incident, "acknowledgement", "acknowledged")
-            return incident
-    if not await outbox.tell(work, incident, REASONS[data.transition], first=data.first):
-        return incident
-    if passed.escalation and not incident.escalation and incident.state == "open":
-        incident = await _escalate(work, incident, passed.escalation)
-    return replace(incident, told_at=work.now)
-
-
-async def _escalate(work: Work, incident: Incident, name: str) -> Incident:
-    """Write the steps: the clock starts now, when the first notification became sendable here."""
-    steps = work.generation.escalations.get(name, ())
-    for due, step in schedule(name, steps, work.now):
-        await timers.add(work.tx, "step", due, _ENCODER.encode(step).decode(), incident=incident.id)
-        work.effects.due(due)
-    return replace(incident, escalation=name)
-
-
-def _suppress(work: Work, incident: Incident, hook: str, reason: str, detail: str = "") -> None:
-    kind = {"duplicate": Kind.DUPLICATE, "stale": Kind.STALE}.get(reason, Kind.SUPPRESSED)
-    work.record(kind, source=incident.source, incident=incident.id, reason=reason, detail=detail or hook)
-    work.effects.suppressed.append((hook, reason))
-
-
-def _counts(event: Event) -> str:
-    return f'{{"firing":{event.firing},"resolved":{event.resolved}}}'

@@ -13,9 +13,11 @@ from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.escalation import DueStep, again
 from bridge.domain.message import Reason
-from bridge.engine import outbox
+from bridge.domain.storm import GROUP
+from bridge.engine import groups, outbox
 from bridge.engine.work import Work
 from bridge.storage import incidents, timers
+from bridge.storage.incidents import Incident
 from bridge.storage.timers import Timer
 
 _DECODER = msgspec.json.Decoder(DueStep)
@@ -31,6 +33,8 @@ async def take_step(work: Work, timer: Timer) -> bool:
         reason = incident.state if incident else "incident_gone"
         work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=_name(step))
         return False
+    if await _is_hidden(work, incident, timer):
+        return False
     channels = [channel for name in step.notify for channel in work.generation.channels_of(name)]
     work.record(
         Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step)
@@ -45,6 +49,17 @@ async def take_step(work: Work, timer: Timer) -> bool:
         work.effects.due(due)
     crashpoint("esc.after_claim")
     return True
+
+
+async def _is_hidden(work: Work, incident: Incident, timer: Timer) -> bool:
+    """Whether nothing of the incident is shown at this moment: then the step waits until something is."""
+    if incident.group_hash == GROUP:
+        return False
+    again = await timers.add(work.tx, "step", timer.due_at, timer.data, incident=incident.id)
+    if await groups.pause_if_hidden(work, incident):
+        return True
+    await timers.delete(work.tx, again)
+    return False
 
 
 def _name(step: DueStep) -> str:

@@ -56,7 +56,8 @@ class Event(Struct):
 class FlushData(Struct, frozen=True):
     """An event that waits to be judged (again); stored as a timer's data.
 
-    `alerts` are (source, org, fingerprint). `held` is the reason a hook gave, empty if only its turn is awaited.
+    `alerts` are (source, org, fingerprint). `held` is the reason a hook gave, empty if only its turn is awaited. `due` says
+    that it is a reminder the route's `repeat_interval` asks for, or word of what a silence or a mute had kept back.
     """
 
     transition: Transition
@@ -64,3 +65,4 @@ class FlushData(Struct, frozen=True):
     first: bool = False
     held: str = ""
     severity_before: str = ""
+    due: bool = False

@@ -11,15 +11,21 @@ from msgspec import Struct
 
 from bridge.channels.api import Channel, ChannelOptions
 from bridge.config.model import Config
+from bridge.domain.alert import API
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 from bridge.domain.severity import Severities
+from bridge.domain.ticks import Timing
 from bridge.hooks.chain import Chain
 from bridge.net import HttpClient
+from bridge.routing.inhibition import Inhibition
+from bridge.routing.intervals import TimeInterval
 from bridge.routing.route import Route
 from bridge.templates import Templates
 
 SETTLE = timedelta(seconds=60)
+_OF_THE_API = Timing(timedelta(seconds=30), timedelta(minutes=5), timedelta(hours=4))
+_OF_A_SENDER = Timing()
 
 
 class ConfiguredChannel(Struct, frozen=True):
@@ -68,6 +74,20 @@ class Generation(Struct, frozen=True):
     templates: Templates
     http: HttpClient
     heartbeat: Heartbeat | None = None
+    inhibition: Inhibition = Inhibition()
+    intervals: Mapping[str, TimeInterval] = {}
+
+    def timing(self, route: str, source: str) -> Timing:
+        """When groups of a route are looked at, by how their alerts came: what a sender grouped and timed is told at once
+        unless the route says otherwise, what came over API v2 as Alertmanager does.
+        """
+        found = self.routes.get(route) or self.root
+        default = _OF_THE_API if source == API else _OF_A_SENDER
+        return Timing(
+            default.wait if found.group_wait is None else found.group_wait,
+            default.interval if found.group_interval is None else found.group_interval,
+            default.repeat if found.repeat_interval is None else found.repeat_interval,
+        )
 
     def chain(self, route: str) -> Chain:
         """The hooks of a route; the root's for an incident whose route is gone."""

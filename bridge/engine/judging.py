@@ -11,7 +11,7 @@ import structlog
 from bridge.domain.audit import Kind
 from bridge.domain.errors import StorageError
 from bridge.engine import outbox
-from bridge.engine.conclude import apply, flush_data, notification_of
+from bridge.engine.telling import apply, flush_data, notification_of
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.hooks.chain import Judged

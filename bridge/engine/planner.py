@@ -9,15 +9,17 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.domain.alert import Alert, Status, Webhook
+from bridge.domain.alert import API, Alert, Status, Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.episode import Episode, News, reduce
 from bridge.domain.message import common
 from bridge.domain.moment import new_id
+from bridge.engine import groups, muting
 from bridge.engine.conclude import conclude
 from bridge.engine.event import Event
 from bridge.engine.generation import Generation, group_hash
+from bridge.engine.own_ends import renewed, with_end
 from bridge.engine.work import Work
 from bridge.hooks.api import Drop, Hold, Notification, Pass, Transition, Verdict
 from bridge.routing.route import Route
@@ -71,8 +73,18 @@ class Planner:
 
     async def _apply(self, alert: Alert) -> None:
         known = await alerts.known(self._work.tx, alert.key)
-        news, episode = reduce(known.episode if known else None, alert, self._work.now, confirmed=self._confirmed)
+        news, episode = reduce(
+            known.episode if known else None,
+            alert,
+            self._work.now,
+            confirmed=self._confirmed,
+            in_order=alert.source == API,
+        )
+        alert = with_end(self._work.generation, self._request, alert, self._work.now)
         self.counts.stored += 1
+        if news is News.UNSEEN and alert.source == API and episode is not None:
+            await self._unseen(alert, known, episode)
+            return
         if news in {News.OPENED, News.UNSEEN} and episode is not None:
             await self._enter(alert, known, episode)
             return
@@ -101,6 +113,7 @@ class Planner:
         )
         known = KnownAlert(alert_id, episode, added_labels, added_annotations)
         shown = _shown(alert, known)
+        await muting.begins_to_fire(self._work, alert_id, shown)
         reopened = await self._reopened(alert_id, episode.number - 1) if self._confirmed else []
         for event in reopened:
             await self._join(event, shown, known, fresh=not known_id)
@@ -125,8 +138,10 @@ class Planner:
         incident, labels = event.incident, alert.labels
         if not fresh and not event.first and await incidents.has_resolved(self._work.tx, incident.id, known.id):
             event.resolved -= 1
-        await incidents.join(self._work.tx, incident.id, known, alert)
-        if known.episode.status is Status.FIRING:
+        firing = known.episode.status is Status.FIRING
+        waits = firing and self._work.generation.timing(incident.route, incident.source).ticks
+        await incidents.join(self._work.tx, incident.id, known, alert, muting.WAITS if waits else "")
+        if firing:
             event.opened.append(alert)
             event.firing += 1
         else:
@@ -177,6 +192,7 @@ class Planner:
     async def _leave(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
         work = self._work
         await alerts.put(work.tx, known.id, alert, episode, known.added_labels, known.added_annotations, work.now)
+        await groups.ends_to_fire(work, known.id)
         for incident_id in await incidents.with_firing(work.tx, known.id):
             event = await self._event_of(incident_id)
             if event is None:
@@ -195,14 +211,29 @@ class Planner:
     async def _repeat(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
         work = self._work
         self.counts.duplicates += 1
-        await alerts.seen(work.tx, known.id, alert, episode, work.now)
+        await alerts.seen(work.tx, known.id, renewed(alert, known), episode, work.now)
         for incident_id in await incidents.with_firing(work.tx, known.id):
+            if alert.source == API and not await self._ended_by_hand(incident_id):
+                continue  # it is the bridge's own timing that reminds
             event = await self._event_of(incident_id)
             if event is None:
                 continue
             event.repeated.append(_shown(alert, known))
             if event.incident.state == "resolved" and _may_reopen(event.incident, work):
                 event.reopen()
+
+    async def _ended_by_hand(self, incident_id: str) -> bool:
+        event = self._events.get(incident_id)
+        incident = event.incident if event is not None else await incidents.get(self._work.tx, incident_id)
+        return incident is not None and incident.state == "resolved"
+
+    async def _unseen(self, alert: Alert, known: KnownAlert | None, episode: Episode) -> None:
+        """The end of a firing that never came over API v2: kept, and told to nobody, since nobody heard of it."""
+        labels, annotations = (known.added_labels, known.added_annotations) if known else ({}, {})
+        known_id = known.id if known else 0
+        await alerts.put(self._work.tx, known_id, alert, episode, labels, annotations, self._work.now)
+        self._work.record(Kind.STALE, source=alert.source, reason="never_fired", detail=alert.fingerprint)
+        self._work.effects.suppressed.append(("dedupe", "never_fired"))
 
     async def _settle(self, alert: Alert, known: KnownAlert) -> None:
         """Hold a firing that is no newer than an end already known: its resolve may be on the way."""

@@ -14,7 +14,9 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
+from bridge.engine import groups, silencing
 from bridge.engine.escalator import take_step
+from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
 from bridge.engine.late import replay
 from bridge.engine.storm_digest import look
@@ -45,6 +47,8 @@ class Timekeeper:
         self._clock = clock
         self._leads = leads
         self._next: datetime | None = None
+        self._expiry = Expiry(transactions)
+        self._expires_at: datetime | None = None
         self.turns = Turns("timekeeper")
         transactions.follow(self._follow)
 
@@ -59,13 +63,16 @@ class Timekeeper:
         """Do what is due at `now`; gives how many timers."""
         before = now if self._leads() else now - _LEFT_LYING
         due = await self._transactions.read(lambda tx: timers.due(tx, before, _PAGE))
+        if any(timer.kind == "silence" for timer in due):
+            await self._transactions.refresh_silences()
         plain = [timer for timer in due if timer.kind != "flush"]
         if plain:
             await self._take_all(plain, now)
         judgements = [timer for timer in due if timer.kind == "flush"]
         limit = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._judge(timer, now, limit) for timer in judgements))
-        return len(due)
+        ended, self._expires_at = await self._expiry.step(before)
+        return len(due) + ended
 
     async def _judge(self, timer: Timer, now: datetime, limit: asyncio.Semaphore) -> None:
         await judge(self._transactions, timer, now, limit)
@@ -79,8 +86,9 @@ class Timekeeper:
         if not self._leads():
             return _IDLE.total_seconds()
         wait = _IDLE.total_seconds()
-        if self._next is not None:
-            wait = min(wait, (self._next - self._clock.now()).total_seconds())
+        for moment in (self._next, self._expires_at):
+            if moment is not None:
+                wait = min(wait, (moment - self._clock.now()).total_seconds())
         return max(wait, _LEAST)
 
     async def _take_all(self, due: list[Timer], now: datetime) -> None:
@@ -106,6 +114,10 @@ class Timekeeper:
                 if timer.kind == "step":
                     if await take_step(work, timer):
                         lags.append((work.now - timer.due_at).total_seconds())
+                elif timer.kind == "group":
+                    await groups.tick(work, timer)
+                elif timer.kind == "silence":
+                    await silencing.turn(work, timer)
                 elif timer.kind == "storm":
                     await look(work, timer)
                 else:

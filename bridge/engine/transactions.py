@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bridge.domain.errors import StorageError
 from bridge.engine.generation import Generation
-from bridge.engine.work import Effects, Work
+from bridge.engine.work import NO_SILENCES, Effects, Work
 from bridge.storage.database import Database
 from bridge.storage.transaction import Expected, Tx, Unit
 
@@ -29,6 +29,10 @@ class Transactions:
         """This bridge's name in the leases of a shared database; empty on a database of our own."""
         self.in_doubt_through = 0
         """The newest delivery that may have been under way when a bridge died; see `engine/doubt.py`."""
+        self.silences = NO_SILENCES
+        """The silences in force."""
+        self.refresh_silences: Callable[[], Awaitable[None]] = _nothing
+        """Reads the silences that other bridges on a shared database may have changed."""
         self.wants_help: Callable[[], bool] = lambda: False
         """Whether other bridges on a shared database should hear of new deliveries at once."""
         self.mend: Callable[[datetime], datetime] = _as_it_is
@@ -63,7 +67,7 @@ class Transactions:
         in_flight, owner = self.in_flight, self.owner
 
         async def unit(tx: Tx) -> tuple[T, Effects]:
-            work = Work(tx, generation, moment, in_flight, owner, self.in_doubt_through)
+            work = Work(tx, generation, moment, in_flight, owner, self.in_doubt_through, self.silences)
             result = await decision(work)
             if owner and work.effects.live and self.wants_help():
                 tx.hint()
@@ -93,3 +97,7 @@ class Transactions:
 
 def _as_it_is(moment: datetime) -> datetime:
     return moment
+
+
+async def _nothing() -> None:
+    """There is nobody else."""

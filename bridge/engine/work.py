@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from bridge.domain.audit import Kind, Record
 from bridge.engine.generation import Generation
+from bridge.routing.silences import Silences
 from bridge.storage.deliveries import Live
 from bridge.storage.transaction import Tx
+
+NO_SILENCES = Silences()
 
 
 class Effects(Struct):
@@ -35,10 +38,10 @@ class Work:
 
     `in_flight` are the deliveries that this bridge sends at this moment. `owner` is its name in the leases of a shared
     database; it is empty on a database of our own, where a claim is memory only. There deliveries up to
-    `in_doubt_through` may have been under way when a bridge died.
+    `in_doubt_through` may have been under way when a bridge died. `silences` are those in force when the unit was queued.
     """
 
-    __slots__ = ("_in_flight", "effects", "generation", "in_doubt_through", "now", "owner", "tx")
+    __slots__ = ("_in_flight", "effects", "generation", "in_doubt_through", "now", "owner", "silences", "tx")
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Work:
         in_flight: Collection[int],
         owner: str = "",
         in_doubt_through: int = 0,
+        silences: Silences = NO_SILENCES,
     ) -> None:
         self.tx = tx
         self.generation = generation
@@ -55,6 +59,7 @@ class Work:
         self.effects = Effects()
         self.owner = owner
         self.in_doubt_through = in_doubt_through
+        self.silences = silences
         self._in_flight = in_flight
 
     def is_in_flight(self, delivery: int) -> bool:

@@ -30,7 +30,8 @@ class Dedupe:
     """Drops a stale firing, and a repeat of what was told within `window`; everything else passes.
 
     A repeat passes as a reminder only while it fires, came from a sender with a timer of its own (a webhook source),
-    and nobody has acknowledged. A repeat of what nobody was told is no duplicate.
+    and nobody has acknowledged; or when the route's own time for a reminder has come. A repeat of what nobody was told is
+    no duplicate.
     """
 
     name: ClassVar[str] = "dedupe"
@@ -49,6 +50,8 @@ class Dedupe:
         return await forward(notification)
 
     def _reminds(self, repeat: Notification) -> bool:
+        if repeat.due:
+            return True
         if repeat.acknowledged or not repeat.from_webhook:
             return False
         if not any(alert.status is Status.FIRING for alert in repeat.alerts):

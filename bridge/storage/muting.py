@@ -47,9 +47,9 @@ async def drop_inhibitor(tx: Tx, alert: int) -> bool:
     return await tx.run("inhibitors_delete", alert) > 0
 
 
-async def keep_rules(tx: Tx, rules: Collection[str]) -> None:
-    """Forget the sources of all other rules."""
-    await tx.run("inhibitors_of_others", msgspec.json.encode(sorted(rules)).decode())
+async def forget_ended(tx: Tx) -> None:
+    """Drop sources that do not fire any more: nobody dropped them while no rule asked for any."""
+    await tx.run("inhibitors_of_ended")
 
 
 async def inhibitors(tx: Tx, pairs: Collection[Pair]) -> dict[Pair, Inhibitors]:

@@ -6,8 +6,8 @@ INSERT INTO inhibitors (rule, equals, alert, fingerprint, is_target) VALUES ($1,
 -- name: inhibitors_delete
 DELETE FROM inhibitors WHERE alert = $1;
 
--- name: inhibitors_of_others
-DELETE FROM inhibitors WHERE rule NOT IN (SELECT jsonb_array_elements_text($1::jsonb));
+-- name: inhibitors_of_ended
+DELETE FROM inhibitors WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = inhibitors.alert AND a.status = 'firing');
 
 -- Of each (rule, equals) the first and the last source; and of those that are no target, too.
 -- name: inhibitors_find

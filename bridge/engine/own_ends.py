@@ -1,0 +1,34 @@
+"""Until when a firing alert holds if nobody says another word of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from bridge.domain.alert import Alert, Status, Webhook
+from bridge.engine.generation import Generation
+from bridge.storage.alerts import KnownAlert
+
+_GRAFANAS_TEST = timedelta(hours=1)
+
+
+def with_end(generation: Generation, request: Webhook, alert: Alert, now: datetime) -> Alert:
+    """A firing alert with the time at which it ends by itself, if its source has any."""
+    if alert.status is not Status.FIRING or alert.expires_at is not None:
+        return alert
+    settings = generation.config.sources.get(alert.source)
+    span = settings.stale_after if settings else None
+    if request.format == "grafana" and request.group_key and not request.group_key.startswith("{"):
+        span = _GRAFANAS_TEST  # a contact point's test has no group, and no resolve ever follows it
+    return alert if span is None else replace(alert, expires_at=now + span, timeout=True)
+
+
+def renewed(alert: Alert, known: KnownAlert) -> Alert:
+    """A firing alert that is reported again. An end that its sender set outlasts an earlier one.
+
+    Source: Alertmanager merges reports of one alert so.
+    """
+    if known.expires_at is None or known.timeout or alert.expires_at is None or alert.expires_at >= known.expires_at:
+        return alert
+    return replace(alert, expires_at=known.expires_at, timeout=False)
