@@ -32,6 +32,7 @@ from bridge.domain.errors import BridgeError, ConfigError, StorageError, Storage
 from bridge.engine import outages, outbox
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
+from bridge.engine.reconfigured import adopt
 from bridge.engine.transactions import Decision
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
@@ -173,6 +174,7 @@ class Bridge:
             await self.transactions.write(now, decision)
             self._recorded = digest or self._recorded
             await self.sender.reloaded(now)
+            await adopt(self.transactions, now)
         except StorageError as error:
             return (*problems, f"the reload could not be recorded: {error}")
         return problems
@@ -271,6 +273,7 @@ class Bridge:
         await self.transactions.write(now, decision)
         self._recorded = config.digest
         await self.sender.reloaded(now)
+        await adopt(self.transactions, now)
         await self._trail.checkpoint(now)
         self.front = Front(self, self.config, self._opener, self._clock)
         self.front.incomplete(refused=bool(self._loaded.refused))

@@ -172,11 +172,7 @@ class _Assembly:
         return RouteReader(names, hooks, self.findings).read_tree(root, team_routes), pre_routing
 
     def _inhibit_rules(self) -> tuple[InhibitRule, ...]:
-        rules = self._each("inhibit_rules", InhibitRule)
-        for node in self.sections.lists.get("inhibit_rules", []):
-            if node.items:
-                self.findings.warning(node.mark, "inhibit_rules are read but have no effect in this version")
-        return tuple(rule for _, rule in rules)
+        return tuple(rule for _, rule in self._each("inhibit_rules", InhibitRule))
 
     def _intervals(self) -> tuple[TimeInterval, ...]:
         found: dict[str, TimeInterval] = {}

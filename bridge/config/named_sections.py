@@ -67,7 +67,6 @@ class NamedSections:
             settings = validate_model(SourceSettings, data, mapping, f"sources.{name}", self._findings)
             if settings is not None:
                 found[name] = settings
-                self._warn_of_later(name, mapping)
         return found
 
     def channels(self, catalogue: ChannelCatalogue) -> MappingType[str, ChannelEntry]:
@@ -135,12 +134,6 @@ class NamedSections:
             self._findings.error(named.mark, f"{entry.name!r} cannot be its own fallback")
         elif entry.options.fallback not in channels:
             self._findings.unknown_name(named.mark, "channel", entry.options.fallback, channels)
-
-    def _warn_of_later(self, name: str, node: Mapping) -> None:
-        if node.get("stale_after") is not None:
-            self._findings.warning(
-                node.key_mark("stale_after"), f"sources.{name}.stale_after is read but has no effect in this version"
-            )
 
     def _judge_entry_name(self, key: Scalar) -> None:
         if not is_entry_name(key.text):

@@ -57,14 +57,6 @@ class RouteSettings(Section):
     labels: dict[str, str] = Field(default={})
 
 
-_WITHOUT_EFFECT = (
-    "group_wait",
-    "group_interval",
-    "repeat_interval",
-    "mute_time_intervals",
-    "active_time_intervals",
-    "labels",
-)
 _PLAIN_FIELDS = (
     "name",
     "receiver",
@@ -161,8 +153,7 @@ class RouteReader:
                     self._names.judge(item, "time interval", self._findings)
 
     def _warn(self, node: Mapping) -> None:
-        for key in _WITHOUT_EFFECT:
-            if node.get(key) is not None:
-                self._findings.warning(
-                    node.key_mark(key), f"{key} is read but has no effect in this version: the sender groups and times"
-                )
+        if node.get("labels") is not None:
+            self._findings.warning(
+                node.key_mark("labels"), "a route's labels are read but have no effect in this version"
+            )

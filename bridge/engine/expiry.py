@@ -16,24 +16,31 @@ from bridge.storage import alerts
 
 GRACE = timedelta(seconds=5)
 """How long after the end that its sender set an alert counts as firing still: a report that renews it may be late."""
+AFTER_A_START = timedelta(seconds=90)
+"""How long senders have to renew, after a start, what ended while the bridge was not there to hear of it."""
 _PAGE = 500
 
 
 class Expiry:
-    """Ends what is due. `next_at` is when there is something to end again, None if nothing is known to come."""
+    """Ends what is due."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, started_at: datetime) -> None:
         self._transactions = transactions
+        self._started_at = started_at
 
     async def step(self, now: datetime) -> tuple[int, datetime | None]:
         """End the alerts whose time is over; gives how many, and when the next is due."""
         found = await self._transactions.read(lambda tx: alerts.expired(tx, now, _PAGE))
-        over = [alert for alert in found if ends_at(alert) <= now]
+        over = [alert for alert in found if self._ends_at(alert) <= now]
         if over:
             await self._transactions.write(now, lambda work: end(work, over))
-        waiting = [ends_at(alert) for alert in found if ends_at(alert) > now]
+        waiting = [moment for alert in found if (moment := self._ends_at(alert)) > now]
         following = await self._transactions.read(alerts.next_expiry) if not found else None
         return len(over), min([*waiting, *([following] if following else [])], default=None)
+
+    def _ends_at(self, alert: Alert) -> datetime:
+        moment = ends_at(alert)
+        return moment if moment > self._started_at else self._started_at + AFTER_A_START
 
 
 async def end(work: Work, over: Sequence[Alert]) -> None:

@@ -7,7 +7,7 @@ end of a mute. A silence that ends, an inhibiting alert that resolves and a new 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -98,13 +98,14 @@ async def look(work: Work, incident: Incident, data: FlushData, timing: Timing, 
     touched = {alert.key for alert in (*event.opened, *event.ended)} if event else set()
     standings = [
         Standing(
-            member.alert_id, member.fires, member.planned, member.hidden,
+            member.alert_id, member.fires, _planned(member, timing, touched), member.hidden,
             veils[member.alert_id].why if member.alert_id in veils else "", member.alert.key in touched,
         )
         for member in members
     ]  # fmt: skip
     found = decide(standings, _occasion(work, incident, data, timing, event))
-    await _keep(work, incident, members, veils, found)
+    planned = {one.alert: found.planned.get(one.alert, one.planned) for one in standings}
+    await _keep(work, incident, members, veils, planned, found.again)
     incident = await _pause_or_resume(work, incident, standings)
     if not any(one.fires for one in standings):
         incident = await _end(work, incident, found)
@@ -124,10 +125,8 @@ async def look(work: Work, incident: Incident, data: FlushData, timing: Timing, 
 
 async def hide(work: Work, incident: Incident, members: Sequence[Member], veils: Mapping[int, Veil]) -> None:
     """Alerts were hidden after telling of them was planned: once they are shown again they are told of anew."""
-    planned = dict.fromkeys(veils, "withdrawn")
-    await _keep(
-        work, incident, [member for member in members if member.alert_id in veils], veils, Found(planned=planned)
-    )
+    newly = [member for member in members if member.alert_id in veils]
+    await _keep(work, incident, newly, veils, dict.fromkeys(veils, "withdrawn"))
     present = await incidents.get(work.tx, incident.id)
     if present is not None:
         await incidents.save(work.tx, replace(present, hidden=present.hidden + len(veils)))
@@ -143,7 +142,9 @@ async def pause_if_hidden(work: Work, incident: Incident) -> bool:
     firing = [member for member in members if member.fires]
     if not firing or len(veils) < len(firing):
         return False
-    await _keep(work, incident, members, veils, Found())
+    timing = work.generation.timing(incident.route, incident.source)
+    planned = {member.alert_id: _planned(member, timing) for member in members}
+    await _keep(work, incident, members, veils, planned)
     await incidents.save(work.tx, replace(incident, hidden=len(veils)))
     if await timers.pause_steps(work.tx, incident.id, work.now):
         work.record(Kind.PAUSED, source=incident.source, incident=incident.id, reason="hidden")
@@ -181,8 +182,20 @@ def _occasion(work: Work, incident: Incident, data: FlushData, timing: Timing, e
     )
 
 
+def _planned(member: Member, timing: Timing, touched: Collection[tuple[str, str, str]] = ()) -> str:
+    """What was planned to be said of an alert. Where nothing waits for ticks, that is not written for what is told at once."""
+    if member.planned or timing.ticks or not member.fires or member.hidden or member.alert.key in touched:
+        return member.planned
+    return "firing"
+
+
 async def _keep(
-    work: Work, incident: Incident, members: Sequence[Member], veils: Mapping[int, Veil], found: Found
+    work: Work,
+    incident: Incident,
+    members: Sequence[Member],
+    veils: Mapping[int, Veil],
+    planned: Mapping[int, str],
+    again: Sequence[int] = (),
 ) -> None:
     """Write down what is hidden and what is now planned to be said; what is newly hidden goes on record."""
     changed: list[Hiding] = []
@@ -190,15 +203,15 @@ async def _keep(
     for member in members:
         veil = veils.get(member.alert_id)
         why, by = (veil.why, veil.by) if veil else ("", "")
-        planned = found.planned.get(member.alert_id, member.planned)
-        if (member.planned, member.hidden, member.hidden_by) != (planned, why, by):
-            changed.append(Hiding(member.alert_id, planned, why, by))
+        plan = planned[member.alert_id]
+        if (member.hidden, member.hidden_by) != (why, by) or plan != member.planned:
+            changed.append(Hiding(member.alert_id, plan, why, by))
         if veil and why not in {member.hidden, WAITS}:
             newly[veil] += 1
     if changed:
         await stored.hide(work.tx, incident.id, changed)
-    if found.again:
-        await stored.withdraw(work.tx, incident.id, found.again)
+    if again:
+        await stored.withdraw(work.tx, incident.id, again)
     for veil, number in newly.items():
         detail = f"{number} by {veil.by}"
         work.record(Kind.SUPPRESSED, source=incident.source, incident=incident.id, reason=veil.why, detail=detail)

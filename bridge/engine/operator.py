@@ -12,7 +12,7 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.message import Reason
-from bridge.engine import outbox, replay, storm
+from bridge.engine import groups, outbox, replay, storm
 from bridge.engine.backups import BackupFacts, put_on_record
 from bridge.engine.doubt import perhaps_heard, waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
@@ -80,7 +80,9 @@ class Operator(Queries):
             work.effects.due(now)
             told = bool(await incidents.told_channels(work.tx, found.id))
             await outbox.tell(work, opened, Reason.REMINDER if told else Reason.OPENED, first=False)
-            await incidents.save(work.tx, replace(opened, told_at=now))
+            opened = replace(opened, told_at=now)
+            await incidents.save(work.tx, opened)
+            await groups.remind_later(work, opened, work.generation.timing(opened.route, opened.source))
             await storm.unacknowledged(work, found)
             return ""
 

@@ -47,7 +47,7 @@ class Timekeeper:
         self._clock = clock
         self._leads = leads
         self._next: datetime | None = None
-        self._expiry = Expiry(transactions)
+        self._expiry = Expiry(transactions, clock.now())
         self._expires_at: datetime | None = None
         self.turns = Turns("timekeeper")
         transactions.follow(self._follow)

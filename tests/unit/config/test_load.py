@@ -245,14 +245,6 @@ def test_sections_of_later_versions_are_a_warning(tmp_path: Path, line: str, mes
     assert loaded.config is not None
 
 
-def test_options_of_later_versions_are_a_warning(tmp_path: Path) -> None:
-    text = SMALLEST + "sources: {am: {storm: {new_incidents: 10}, stale_after: 1h}}"
-
-    assert said(load_text(tmp_path, text)) == [
-        "main.yml:5:44: warning: sources.am.stale_after is read but has no effect in this version",
-    ]
-
-
 def test_sections_of_the_wrong_shape_say_what_they_should_be(tmp_path: Path) -> None:
     text = "channels: [a]\nreceivers: [{name: x}]\nhooks: dedupe\nserver: x\nfallback: [a]\nroute: []\nplugins: [[]]"
 

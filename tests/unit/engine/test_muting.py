@@ -1,0 +1,242 @@
+"""What is silenced, inhibited or muted is kept from people, and what they were told is told to its end all the same."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge.domain.message import Message
+from bridge.engine.reconfigured import adopt
+from bridge.routing.matchers import parse_matchers
+from bridge.routing.silences import Silence, Silences
+from bridge.storage import timers
+from tests.bridge_bench import MINIMAL, START, Bench, Dial, engine, firing, resolved
+
+TIMED = MINIMAL + "  group_by: [alertname]\n  group_wait: 30s\n  group_interval: 5m\n  repeat_interval: 2h\n"
+RULES = """
+inhibit_rules:
+  - {source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [cluster]}
+"""
+NIGHTS = """
+time_intervals:
+  - {name: noon, time_intervals: [{times: [{start_time: '12:00', end_time: '12:30'}]}]}
+channels:
+  people: {type: console}
+route:
+  receiver: people
+  routes:
+    - {receiver: people, matchers: ['alertname=~".*"'], mute_time_intervals: [noon]}
+"""
+ESCALATING = """
+channels:
+  people: {type: console}
+  pager: {type: console}
+escalations:
+  night: [{after: 5m, notify: [pager]}]
+route:
+  receiver: people
+  hooks: [dedupe, {escalate: night}]
+"""
+
+
+def names(message: Message) -> list[str]:
+    return [f"{alert.labels.get('instance', '')} {alert.status.value}" for alert in message.alerts]
+
+
+async def silence(
+    bench: Bench, matchers: str = "alertname=Down", *, start: datetime | None = None, end: datetime
+) -> str:
+    """A silence is made, as the API makes it."""
+    now = bench.clock.now()
+    made = Silence(f"silence-{matchers}", parse_matchers(matchers), start or now, end, now, "alice", "patching")
+    bench.transactions.silences = Silences([*bench.transactions.silences, made])
+    for due in {made.starts_at, made.ends_at}:
+        await bench.transactions.write(now, lambda work, due=due: timers.add(work.tx, "silence", due, made.id))  # type: ignore[misc]
+    return made.id
+
+
+async def at(bench: Bench, **span: float) -> list[str]:
+    target = START + timedelta(**span)
+    await bench.pass_time(seconds=(target - bench.clock.now()).total_seconds(), step=5)
+    return bench.told()
+
+
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_a_silenced_alert_is_told_when_the_silence_is_over(tmp_path: Path, text: str) -> None:
+    async with engine(tmp_path, text) as bench:
+        await silence(bench, end=START + timedelta(hours=1))
+        await bench.post(firing())
+        assert await at(bench, minutes=59) == []
+        assert ("suppressed", "silenced", "") in await bench.audit()
+        assert await at(bench, hours=1, minutes=6) == ["people opened"]
+        assert ("silence_expired", "ended", "") in await bench.audit()
+
+
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_what_people_were_told_before_a_silence_and_still_fires_after_it_is_told_again(
+    tmp_path: Path, text: str
+) -> None:
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await at(bench, minutes=1)
+        await silence(bench, end=START + timedelta(minutes=30))
+        for minute in range(2, 25, 6):
+            await at(bench, minutes=minute)
+            await bench.post(firing())
+        assert await at(bench, minutes=29) == ["people opened"]
+        assert await at(bench, minutes=36) == ["people opened", "people reminder"]
+
+
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_the_end_of_what_people_were_told_goes_through_a_silence(tmp_path: Path, text: str) -> None:
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing(instance="a"))
+        await at(bench, minutes=1)
+        await silence(bench, end=START + timedelta(minutes=30))
+        await bench.post(firing(instance="a"))
+        await at(bench, minutes=2)
+        await bench.post(resolved(instance="a", end=bench.clock.now()))
+
+        assert await at(bench, minutes=10) == ["people opened", "people resolved"]
+
+
+async def test_a_silenced_alert_that_ends_is_told_to_nobody(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await silence(bench, end=START + timedelta(minutes=30))
+        await bench.post(firing())
+        await bench.post(resolved(end=bench.clock.turn(minutes=1)))
+
+        assert await at(bench, hours=1) == []
+
+
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_a_message_leaves_out_what_is_silenced(tmp_path: Path, text: str) -> None:
+    async with engine(tmp_path, text) as bench:
+        await silence(bench, "instance=b", end=START + timedelta(minutes=30))
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        assert [names(message) for message in bench.sent] == [["a firing"]]
+        assert await at(bench, minutes=36) == ["people opened", "people changed"]
+        assert names(bench.sent[1]) == ["a firing", "b firing"]
+
+
+async def test_a_silence_stops_what_was_planned_before_it(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await bench.accept(firing())
+        await silence(bench, end=START + timedelta(minutes=30))
+        assert await at(bench, minutes=29) == []
+        assert ("superseded", "hidden", "people") in await bench.audit()
+        assert len(await at(bench, minutes=31)) == 1
+        assert names(bench.sent[0]) == [" firing"]
+
+
+@pytest.mark.parametrize("text", [MINIMAL + RULES, TIMED + RULES], ids=["at once", "timed"])
+async def test_a_target_is_told_once_its_source_is_over(tmp_path: Path, text: str) -> None:
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing("Cluster", severity="critical", cluster="x"))
+        await bench.post(firing("Pod", severity="warning", cluster="x", instance="a"))
+        await bench.post(firing("Pod", severity="warning", cluster="y", instance="b"))
+        await at(bench, minutes=10)
+        assert sorted(name for message in bench.sent for name in names(message)) == [" firing", "b firing"]
+        await bench.post(resolved("Cluster", severity="critical", cluster="x", end=bench.clock.now()))
+        await at(bench, minutes=20)
+        assert ["a firing", "b firing"] in [names(message) for message in bench.sent]
+
+
+async def test_an_alert_on_both_sides_of_a_rule_does_not_inhibit_itself_nor_its_like(tmp_path: Path) -> None:
+    text = MINIMAL + "inhibit_rules: [{source_matchers: ['team=web'], target_matchers: ['team=web']}]\n"
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing("A", team="web"), group_labels={"alertname": "A"})
+        await bench.post(firing("B", team="web"), group_labels={"alertname": "B"})
+
+        assert bench.told() == ["people opened", "people opened"]
+
+
+async def test_a_silenced_source_inhibits_all_the_same(tmp_path: Path) -> None:
+    async with engine(tmp_path, MINIMAL + RULES) as bench:
+        await silence(bench, "severity=critical", end=START + timedelta(hours=1))
+        await bench.post(firing("Cluster", severity="critical"))
+        await bench.post(firing("Pod", severity="warning"))
+
+        assert bench.told() == []
+
+
+async def test_the_end_of_a_target_that_people_were_told_of_goes_through(tmp_path: Path) -> None:
+    async with engine(tmp_path, MINIMAL + RULES) as bench:
+        await bench.post(firing("Pod", severity="warning"))
+        await bench.post(firing("Cluster", severity="critical"))
+        bench.clock.turn(minutes=6)
+        await bench.post(firing("Pod", severity="warning"))
+        await bench.post(resolved("Pod", severity="warning", end=bench.clock.turn(minutes=1)))
+
+        assert bench.told() == ["people opened", "people opened", "people resolved"]
+
+
+async def test_rules_that_come_with_a_new_configuration_know_what_fires_already(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await bench.post(firing("Cluster", severity="critical"))
+        bench.transactions.swap(bench.configure(MINIMAL + RULES, tmp_path))
+        await adopt(bench.transactions, bench.clock.now())
+        await bench.post(firing("Pod", severity="warning"))
+        assert bench.told() == ["people opened"]
+        bench.transactions.swap(bench.configure(MINIMAL, tmp_path))
+        await adopt(bench.transactions, bench.clock.now())
+        await bench.settle()
+        assert bench.told() == ["people opened", "people opened"]
+
+
+async def test_inhibition_survives_a_restart(tmp_path: Path) -> None:
+    async with engine(tmp_path, MINIMAL + RULES) as bench:
+        await bench.post(firing("Cluster", severity="critical"))
+    async with engine(tmp_path, MINIMAL + RULES) as bench:
+        await adopt(bench.transactions, bench.clock.now())
+        await bench.post(firing("Pod", severity="warning"))
+        assert bench.told() == []
+        await bench.post(resolved("Cluster", severity="critical", end=bench.clock.turn(minutes=1)))
+        assert bench.told() == ["people resolved", "people opened"]
+
+
+async def test_a_muted_route_tells_at_the_end_of_the_mute_what_still_fires(tmp_path: Path) -> None:
+    async with engine(tmp_path, NIGHTS, Dial(START - timedelta(minutes=1))) as bench:
+        await bench.post(firing("Before", at=bench.clock.now()))
+        await at(bench, minutes=1)
+        await bench.post(firing("During"), group_labels={"alertname": "During"})
+        await bench.post(firing("Over"), group_labels={"alertname": "Over"})
+        bench.clock.turn(minutes=6)
+        await bench.post(firing("Before"))
+        await bench.post(resolved("Over", end=bench.clock.now()), group_labels={"alertname": "Over"})
+        assert await at(bench, minutes=29) == ["people opened"]
+        assert ("suppressed", "muted", "") in await bench.audit()
+        assert sorted((await at(bench, minutes=31))[1:]) == ["people opened", "people reminder"]
+
+
+async def test_the_end_of_what_people_were_told_goes_through_a_mute(tmp_path: Path) -> None:
+    async with engine(tmp_path, NIGHTS, Dial(START - timedelta(minutes=1))) as bench:
+        await bench.post(firing(at=bench.clock.now()))
+        await at(bench, minutes=1)
+        await bench.post(resolved(at=START - timedelta(minutes=1), end=bench.clock.now()))
+
+        assert bench.told() == ["people opened", "people resolved"]
+
+
+async def test_an_escalation_pauses_while_all_is_silenced_and_goes_on_with_what_was_left(tmp_path: Path) -> None:
+    async with engine(tmp_path, ESCALATING) as bench:
+        await bench.post(firing())
+        await at(bench, minutes=2)
+        await silence(bench, end=START + timedelta(minutes=30))
+        assert await at(bench, minutes=29) == ["people opened"]
+        assert [kind for kind, _reason, _channel in await bench.audit() if kind in {"paused", "resumed"}] == ["paused"]
+        assert (await at(bench, minutes=32))[1:] == ["people reminder"]
+        assert (await at(bench, minutes=34))[2:] == ["pager escalated"]
+
+
+async def test_an_escalation_pauses_at_its_step_where_an_inhibition_hides_all(tmp_path: Path) -> None:
+    async with engine(tmp_path, ESCALATING + RULES) as bench:
+        await bench.post(firing("Pod", severity="warning"))
+        await at(bench, minutes=2)
+        await bench.post(firing("Cluster", severity="critical"), group_labels={"alertname": "Cluster"})
+        assert (await at(bench, minutes=6))[1:] == ["people opened"]
+        await bench.post(resolved("Cluster", severity="critical", end=bench.clock.now()))
+        assert "pager escalated" in await at(bench, minutes=7)
