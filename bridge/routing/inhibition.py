@@ -7,11 +7,13 @@ of one alert's labels, as two digests that source and target share.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from bridge.routing.index import Index
 from bridge.routing.matchers import Matcher, in_order, match_all
+from bridge.routing.memory import Memory, names_in
 
 
 class Rule(Struct, frozen=True):
@@ -55,32 +57,54 @@ class _Known(Struct, frozen=True):
         return Side(self.key, _digest(labels.get(name, "") for name in self.equal), both)
 
 
+_Matchers = Callable[[_Known], Sequence[Matcher]]
+
+
 class Inhibition:
     """All rules of a configuration, in its order. Rules that say the same count once."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        known = {rule.key: rule for rule in reversed(tuple(rules))}
-        self._rules = tuple(_Known(rule, key, tuple(sorted(set(rule.equal)))) for key, rule in reversed(known.items()))
-        self.keys = frozenset(known)
+        first: dict[str, Rule] = {}
+        for rule in rules:
+            first.setdefault(rule.key, rule)
+        known = [_Known(rule, key, tuple(sorted(set(rule.equal)))) for key, rule in first.items()]
+        self.keys = frozenset(first)
+        self._by_source = Index(known, _source)
+        self._by_target = Index(known, _target)
+        names = {name for one in known for name in one.equal} | names_in(*map(_source, known), *map(_target, known))
+        self._sources: Memory[tuple[Side, ...]] = Memory(names)
+        self._targets: Memory[tuple[Side, ...]] = Memory(names)
 
     def sources(self, labels: Mapping[str, str]) -> tuple[Side, ...]:
         """The rules in which an alert with these labels mutes others while it fires."""
-        return tuple(
-            known.side(labels, both=match_all(known.rule.target, labels))
-            for known in self._rules
-            if match_all(known.rule.source, labels)
-        )
+        key = self._sources.key(labels)
+        found = self._sources.answers.get(key)
+        return self._sources.keep(key, _sides(self._by_source, _source, _target, labels)) if found is None else found
 
     def targets(self, labels: Mapping[str, str]) -> tuple[Side, ...]:
         """The rules by which an alert with these labels may be muted."""
-        return tuple(
-            known.side(labels, both=match_all(known.rule.source, labels))
-            for known in self._rules
-            if match_all(known.rule.target, labels)
-        )
+        key = self._targets.key(labels)
+        found = self._targets.answers.get(key)
+        return self._targets.keep(key, _sides(self._by_target, _target, _source, labels)) if found is None else found
 
     def __bool__(self) -> bool:
-        return bool(self._rules)
+        return bool(self.keys)
+
+
+def _source(known: _Known) -> Sequence[Matcher]:
+    return known.rule.source
+
+
+def _target(known: _Known) -> Sequence[Matcher]:
+    return known.rule.target
+
+
+def _sides(index: Index[_Known], side: _Matchers, other: _Matchers, labels: Mapping[str, str]) -> tuple[Side, ...]:
+    return tuple(
+        known.side(labels, both=match_all(other(known), labels))
+        for known in index.candidates(labels)
+        if match_all(side(known), labels)
+    )
 
 
 def _parts(matcher: Matcher) -> tuple[str, str, str]:

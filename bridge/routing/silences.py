@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from bridge.routing.index import Index
 from bridge.routing.matchers import Matcher, match_all
+from bridge.routing.memory import Memory, names_in
 
 State = Literal["active", "pending", "expired"]
 
@@ -38,14 +40,19 @@ class Silences:
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         by_id = {silence.id: silence for silence in silences}
         self._by_id = dict(sorted(by_id.items()))
+        self._index = Index(self._by_id.values(), _matchers)
+        self._memory: Memory[tuple[Silence, ...]] = Memory(names_in(*map(_matchers, by_id.values())))
 
     def matching(self, labels: Mapping[str, str], now: datetime) -> tuple[Silence, ...]:
         """Those that are active and hold for these labels, by id."""
-        return tuple(
-            silence
-            for silence in self._by_id.values()
-            if silence.state(now) == "active" and match_all(silence.matchers, labels)
-        )
+        memory = self._memory
+        key = tuple(map(labels.get, memory.names))
+        found = memory.answers.get(key)
+        if found is None:
+            found = memory.keep(key, self._for(labels))
+        if not found:
+            return ()
+        return tuple(silence for silence in found if silence.starts_at <= now < silence.ends_at)
 
     def get(self, silence_id: str) -> Silence | None:
         """The silence with this id, whatever its state."""
@@ -60,3 +67,11 @@ class Silences:
 
     def __bool__(self) -> bool:
         return bool(self._by_id)
+
+    def _for(self, labels: Mapping[str, str]) -> tuple[Silence, ...]:
+        """Those whose matchers match, whatever their state."""
+        return tuple(silence for silence in self._index.candidates(labels) if match_all(silence.matchers, labels))
+
+
+def _matchers(silence: Silence) -> Sequence[Matcher]:
+    return silence.matchers

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from bridge.routing.index import Index
+from bridge.routing.matchers import Matcher
+from bridge.routing.memory import Memory, names_in
 from bridge.routing.route import Route
 
 _REMEMBERED_TREES = 4
-_REMEMBERED_ANSWERS = 8192
-_REMEMBERED_LENGTH = 1024  # characters of one question; hostile labels are long
+_WORTH_AN_INDEX = 8  # children; fewer are walked as fast
+
+Indexes = Mapping[int, Index[Route]]
+"""Over the children of a route, by the route's identity."""
 
 
-class _Memory(Struct, frozen=True):
-    """What was found before. Only labels that the tree asks about make a difference, so they alone are the key."""
+class _Known(Struct, frozen=True):
+    """A tree with what makes finding quick."""
 
     tree: Route  # kept, so that its id cannot pass to another tree meanwhile
-    names: tuple[str, ...]
-    answers: dict[tuple[str | None, ...], tuple[Route, ...]]
+    indexes: Indexes
+    memory: Memory[tuple[Route, ...]]
 
 
-_memories: dict[int, _Memory] = {}
+_known: dict[int, _Known] = {}
 
 
 def find(route: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
@@ -30,16 +35,11 @@ def find(route: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
     Depth first: among children the first that matches ends the search unless it continues; a node whose children
     all refuse takes the alert itself. Source: Alertmanager's routing tree.
     """
-    memory = _memories.get(id(route)) or _remember(route)
+    known = _known.get(id(route)) or _prepare(route)
+    memory = known.memory
     key = tuple(map(labels.get, memory.names))
     found = memory.answers.get(key)
-    if found is None:
-        found = tuple(_search(route, labels))
-        if sum(len(value) for value in key if value) <= _REMEMBERED_LENGTH:
-            if len(memory.answers) >= _REMEMBERED_ANSWERS:
-                memory.answers.clear()
-            memory.answers[key] = found
-    return found
+    return memory.keep(key, tuple(_search(route, labels, known.indexes))) if found is None else found
 
 
 def group_labels(route: Route, labels: Mapping[str, str], sent: Mapping[str, str]) -> dict[str, str]:
@@ -55,27 +55,37 @@ def group_labels(route: Route, labels: Mapping[str, str], sent: Mapping[str, str
     return {name: labels[name] for name in route.group_by if labels.get(name)}
 
 
-def _remember(tree: Route) -> _Memory:
-    while len(_memories) >= _REMEMBERED_TREES:
-        _memories.pop(next(iter(_memories)), None)
-    memory = _Memory(tree, tuple(sorted(set(_names(tree)))), {})
-    _memories[id(tree)] = memory
-    return memory
+def _prepare(tree: Route) -> _Known:
+    while len(_known) >= _REMEMBERED_TREES:
+        _known.pop(next(iter(_known)), None)
+    routes = tuple(_walk(tree))
+    indexes = {id(route): Index(route.routes, _matchers) for route in routes if len(route.routes) >= _WORTH_AN_INDEX}
+    indexes = {identity: index for identity, index in indexes.items() if index.narrows}
+    known = _Known(tree, indexes, Memory(names_in(*(route.matchers for route in routes))))
+    _known[id(tree)] = known
+    return known
 
 
-def _names(route: Route) -> Iterator[str]:
-    yield from (matcher.name for matcher in route.matchers)
+def _matchers(route: Route) -> Sequence[Matcher]:
+    return route.matchers
+
+
+def _walk(route: Route) -> Iterator[Route]:
+    yield route
     for child in route.routes:
-        yield from _names(child)
+        yield from _walk(child)
 
 
-def _search(route: Route, labels: Mapping[str, str]) -> list[Route]:
+def _search(route: Route, labels: Mapping[str, str], indexes: Indexes) -> list[Route]:
     for matcher in route.matchers:
         if not matcher.matches(labels):
             return []
     found: list[Route] = []
-    for child in route.routes:
-        below = _search(child, labels)
+    children: Sequence[Route] = route.routes
+    if len(children) >= _WORTH_AN_INDEX and (index := indexes.get(id(route))) is not None:
+        children = index.candidates(labels)
+    for child in children:
+        below = _search(child, labels, indexes)
         found += below
         if below and not child.continues:
             break

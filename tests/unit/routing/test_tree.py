@@ -4,7 +4,7 @@ import gc
 
 from bridge.routing.build import RouteSpec, build
 from bridge.routing.route import Route
-from bridge.routing.tree import _memories, find, group_labels
+from bridge.routing.tree import _known, find, group_labels
 
 
 def child(receiver: str, *matchers: str, continues: bool = False, routes: tuple[RouteSpec, ...] = ()) -> RouteSpec:
@@ -90,14 +90,14 @@ def test_more_label_sets_than_are_remembered_are_still_routed_right():
     for number in range(9000):
         assert receivers(route, a=str(number)) == ["odd" if number % 2 else "root"]
     assert receivers(route, a="1") == ["odd"]
-    assert len(_memories[id(route)].answers) <= 8192
+    assert len(_known[id(route)].memory.answers) <= 8192
 
 
 def test_labels_too_long_to_remember_are_routed_right():
     route = tree(child("one", "a=~x+"))
     assert receivers(route, a="x" * 5000) == ["one"]
     assert receivers(route, a="x" * 5000 + "y") == ["root"]
-    assert not _memories[id(route)].answers
+    assert not _known[id(route)].memory.answers
 
 
 def test_a_root_that_refuses_gives_nothing():
