@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import flat_out, past, steady
+from bench import api, flat_out, past, steady
 from bench.lines import Line, Part, show, write
 
 PARTS: dict[str, Part] = {
@@ -19,6 +19,8 @@ PARTS: dict[str, Part] = {
     "accept": steady.accepts,
     "steady": steady.steady,
     "told": steady.told,
+    "api": api.posts,
+    "api-told": api.told,
     "past": past.on_sqlite,
     "restart": past.restart,
     "memory": past.memory,

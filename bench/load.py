@@ -1,7 +1,7 @@
-"""Posts alerts. `python -m bench.load URL[,URL…] COUNT CONCURRENCY [RATE] [webhook|api]` prints one JSON object.
+"""Posts alerts. `python -m bench.load URL[,URL…] COUNT CONCURRENCY [RATE] [webhook|api] [BATCH] [ROUNDS]` prints one JSON object.
 
-As Alertmanager's webhooks, or to its API v2. Each request is a new group with one firing alert, whose annotation `sent_at` (ns)
-lets the sink tell the latency. At a steady rate latencies count from when a request was due, whether or not a connection was
+COUNT requests: Alertmanager's webhooks with one alert each, or posts to its API v2 with BATCH alerts, the same ones in each of
+the ROUNDS. Each alert is a new group with an annotation `sent_at` (ns), which lets the sink tell the latency. At a steady rate latencies count from when a request was due, whether or not a connection was
 free for it then. Written on raw sockets: the generator must cost less than what it measures, and says what it cost.
 """
 
@@ -26,10 +26,10 @@ WEBHOOK = (
     '"truncatedAlerts":0}\n'
 )
 API = (
-    '[{"labels":{"alertname":"Bench%(fp)016x","instance":"web-%(n)d:9100","job":"node","severity":"critical",'
+    '{"labels":{"alertname":"Bench%(fp)016x","instance":"web-%(n)d:9100","job":"node","severity":"critical",'
     '"team":"payments","run":"%(fp)016x"},"annotations":{"sent_at":"%(at)d","summary":"instance web-%(n)d is down",'
     '"runbook_url":"https://runbooks.example/down"},"startsAt":"%(start)s",'
-    '"generatorURL":"http://prometheus.example/graph"}]\n'
+    '"generatorURL":"http://prometheus.example/graph"}'
 )
 
 
@@ -64,10 +64,12 @@ class Poster(asyncio.Protocol):
 class Run:
     """Posts `count` requests in turn to the addresses, over `concurrency` connections, at `rate` a second if it is not 0."""
 
-    def __init__(self, urls: list[str], count: int, rate: float, template: str) -> None:
+    def __init__(self, urls: list[str], count: int, rate: float, batch: int = 0, rounds: int = 1) -> None:
+        """`batch` 0 posts webhooks."""
         self._urls = urls
         self._rate = rate
-        self._template = template
+        self._batch = batch
+        self._different = max(1, count // rounds)
         self._numbers = iter(range(count))
         self._base = time.time_ns()
         self._start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -88,8 +90,7 @@ class Run:
             if self._rate:
                 due = self._begin + n / self._rate
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            values = {"n": n, "at": time.time_ns(), "start": self._start, "fp": (self._base + n) & (2**64 - 1)}
-            body = (self._template % values).encode()
+            body = self._body(n % self._different)
             poster.waiting = loop.create_future()
             transport.write(f"{head}{len(body)}\r\n\r\n".encode() + body)
             status = await poster.waiting
@@ -97,9 +98,18 @@ class Run:
             self.latencies.append((time.perf_counter() - due) * 1000)
         transport.close()
 
+    def _body(self, request: int) -> bytes:
+        if not self._batch:
+            return (WEBHOOK % self._values(request)).encode()
+        first = request * self._batch
+        return b"[%b]\n" % ",".join(API % self._values(n) for n in range(first, first + self._batch)).encode()
 
-async def main(urls: list[str], count: int, concurrency: int, rate: float, template: str) -> None:
-    run = Run(urls, count, rate, template)
+    def _values(self, n: int) -> dict[str, int | str]:
+        return {"n": n, "at": time.time_ns(), "start": self._start, "fp": (self._base + n) & (2**64 - 1)}
+
+
+async def main(urls: list[str], count: int, concurrency: int, rate: float, batch: int, rounds: int) -> None:
+    run = Run(urls, count, rate, batch, rounds)
     begin, spent = time.perf_counter(), time.process_time()
     await asyncio.gather(*(run.connection(number) for number in range(concurrency)))
     seconds = time.perf_counter() - begin
@@ -117,7 +127,6 @@ async def main(urls: list[str], count: int, concurrency: int, rate: float, templ
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    wanted = API if words[4:5] == ["api"] else WEBHOOK
-    pace = float(words[3]) if len(words) > 3 else 0.0
-    uvloop.run(main(words[0].split(","), int(words[1]), int(words[2]), pace, wanted))
+    words = [*sys.argv[1:], *["0", "webhook", "1", "1"][len(sys.argv) - 4 :]]
+    batch_of = int(words[5]) if words[4] == "api" else 0
+    uvloop.run(main(words[0].split(","), int(words[1]), int(words[2]), float(words[3]), batch_of, int(words[6])))

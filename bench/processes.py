@@ -91,10 +91,12 @@ def sink() -> Iterator[Sink]:
         found.latencies = sorted(json.loads(out)["latencies"])
 
 
-def load(*urls: str, count: int, concurrency: int = 64, rate: float = 0, api: bool = False) -> dict[str, float]:
-    """Post so many alerts, to several addresses in turn; what the generator saw, and what it cost itself."""
+def load(
+    *urls: str, count: int, concurrency: int = 64, rate: float = 0, api: bool = False, batch: int = 1, rounds: int = 1
+) -> dict[str, float]:
+    """Post so many requests, to several addresses in turn; what the generator saw, and what it cost itself."""
     words = [sys.executable, "-m", "bench.load", ",".join(urls), str(count), str(concurrency), str(rate)]
-    words.append("api" if api else "webhook")
+    words += ["api" if api else "webhook", str(batch), str(rounds)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     if set(result["statuses"]) != {"200"}:  # type: ignore[arg-type]
@@ -103,14 +105,19 @@ def load(*urls: str, count: int, concurrency: int = 64, rate: float = 0, api: bo
 
 
 @contextmanager
-def bridge(folder: Path, channel: str, url: str = "") -> Iterator[BridgeProcess]:
-    """A bridge with one channel (a YAML flow mapping), quiet, on a database of its own or on a shared one."""
-    with bridges(folder, channel, 1, url) as running:
+def bridge(folder: Path, channel: str, url: str = "", route: str = "") -> Iterator[BridgeProcess]:
+    """A bridge with one channel (a YAML flow mapping), quiet, on a database of its own or on a shared one.
+
+    `route` is what its one route has besides the receiver, each with a comma before it.
+    """
+    with bridges(folder, channel, 1, url, route) as running:
         yield running[0]
 
 
 @contextmanager
-def bridges(folder: Path, channel: str, number: int, url: str = "") -> Iterator[Sequence[BridgeProcess]]:
+def bridges(
+    folder: Path, channel: str, number: int, url: str = "", route: str = ""
+) -> Iterator[Sequence[BridgeProcess]]:
     """Several such bridges, in folders of their own, with one keyring beside them. SQLite's file is `folder/bridge.db`."""
     storage, keyring = url or f"sqlite:{folder}/bridge.db", ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +129,7 @@ def bridges(folder: Path, channel: str, number: int, url: str = "") -> Iterator[
         (own / "routes").mkdir(parents=True, exist_ok=True)
         (own / "routes" / "main.yml").write_text(
             f'server: {{listen: "127.0.0.1:{port}"}}\nstorage: {{url: "{storage}"}}\nlog: {{level: error}}\n{keyring}'
-            f"channels:\n  sink: {channel}\nroute: {{receiver: sink}}\n"
+            f"channels:\n  sink: {channel}\nroute: {{receiver: sink{route}}}\n"
         )
         running.append(BridgeProcess(own, port, _AS_INSTALLED))
     try:
@@ -185,12 +192,12 @@ def bare() -> Iterator[str]:
 
 
 @contextmanager
-def alertmanager(folder: Path, target: str) -> Iterator[tuple[str, int]]:
-    """A real Alertmanager that sends each alert to the target at once: (address of its API, process id)."""
+def alertmanager(folder: Path, target: str, wait: str = "0s") -> Iterator[tuple[str, int]]:
+    """A real Alertmanager that sends each alert to the target after `group_wait`: (address of its API, process id)."""
     port = free_port()
     folder.mkdir(parents=True)
     (folder / "alertmanager.yml").write_text(
-        "route: {receiver: sink, group_by: [alertname], group_wait: 0s, group_interval: 1h, repeat_interval: 24h}\n"
+        f"route: {{receiver: sink, group_by: [alertname], group_wait: {wait}, group_interval: 1h, repeat_interval: 24h}}\n"
         f"receivers: [{{name: sink, webhook_configs: [{{url: '{target}'}}]}}]\n"
     )
     program = find("prometheus-alertmanager")
