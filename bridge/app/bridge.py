@@ -24,7 +24,7 @@ from bridge.app.watchdog import LoopPulse
 from bridge.config.load import Loaded
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
-from bridge.domain.alert import Webhook
+from bridge.domain.alert import API, Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
@@ -36,6 +36,7 @@ from bridge.engine.reconfigured import adopt
 from bridge.engine.transactions import Decision
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
+from bridge.ingest.api_v2 import parse_alerts
 from bridge.ingest.webhook import parse
 from bridge.net import HttpClient
 from bridge.observe.logs import log_thread
@@ -90,7 +91,8 @@ class Bridge:
             database, generation, keys, clock, metrics, redactor.clean, self._parse, self._checkpoint
         )
         self.transactions, self.sender = parts.transactions, parts.sender
-        self.intake, self.operator = parts.intake, parts.operator
+        self.intake, self.operator, self.silences = parts.intake, parts.operator, parts.silences
+        self.membership = parts.membership
         self._keys = keys
         self.watch = SelfWatch(
             database, parts, keys, clock, metrics, redactor.clean,
@@ -348,6 +350,8 @@ class Bridge:
             await journal.set_fact(work.tx, _KEY, self._key)
 
     def _parse(self, request: Request) -> Webhook:
+        if request.source == API:
+            return parse_alerts(request.body, request.received_at, self.config.resolve_timeout).webhook
         source = self.config.sources.get(request.source)
         return parse(source.type if source else "auto", request.body, request.source, request.received_at)
 

@@ -11,6 +11,7 @@ import structlog
 
 from bridge import __version__
 from bridge.app.admission import access_of, sources_of
+from bridge.app.alertmanager import alertmanager_api
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
 from bridge.config.server import ServerSettings
@@ -42,6 +43,7 @@ class Front:
         pace = FailurePace(limits, time.monotonic)
         reader = BodyReader(limits)
         prefix = urlsplit(settings.url).path.rstrip("/")
+        certified = settings.tls is not None and settings.tls.client_ca_file is not None
         self._gate = Gate(access_of(config, opener), pace)
         self._webhooks = Webhooks(
             intake=bridge.intake,
@@ -51,7 +53,7 @@ class Front:
             metrics=bridge.metrics,
             clock=clock,
             prefix=prefix,
-            client_certificates=settings.tls is not None and settings.tls.client_ca_file is not None,
+            client_certificates=certified,
         )
         app = main_application(
             webhooks=self._webhooks,
@@ -66,6 +68,7 @@ class Front:
             url=settings.url,
             prefix=prefix,
         )
+        alertmanager_api(bridge, self._gate, reader, clock, client_certificates=certified).serve(app.router, prefix)
         drain = settings.drain_timeout.total_seconds()
         self.main = Listener(app, limits=limits, webhooks=self._webhooks, tls=_tls(settings), drain_seconds=drain)
         self.observe: Listener | None = None

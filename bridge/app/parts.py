@@ -22,6 +22,7 @@ from bridge.engine.refusals import Refusals
 from bridge.engine.restoration import Restoration
 from bridge.engine.retention import Retention
 from bridge.engine.sender import Sender
+from bridge.engine.silences import SilenceBook
 from bridge.engine.sweeper import Checkpoint, Sweeper
 from bridge.engine.timekeeper import Timekeeper
 from bridge.engine.transactions import Transactions
@@ -62,6 +63,7 @@ class Parts:
         self.backlog = Backlog(transactions, parse, metrics, clock)
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
+        self.silences = SilenceBook(transactions, clock)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(
             transactions,
@@ -84,6 +86,7 @@ class Parts:
 
     async def load(self) -> tuple[int, int]:
         """Read what waits; gives how many deliveries and requests."""
+        await self.silences.load()
         await doubt.begin(self.transactions, self._clock.now())
         return await self.sender.load(), await self.backlog.load()
 
@@ -99,19 +102,21 @@ class Parts:
             loops["leases"] = self.leases.run
         if self.membership is not None:
             loops["membership"] = self.membership.run
+            loops["silences"] = self.silences.run
         stages.start(**loops)
 
     def turns(self) -> tuple[Turns, ...]:
         """Every loop, as those see it who watch over it."""
         always = (self.sender.turns, self.timekeeper.turns, self.backlog.turns, self.sweeper.turns)
         shared = tuple(part.turns for part in (self.leases, self.membership) if part is not None)
-        return (*always, *shared)
+        return (*always, *shared, *((self.silences.turns,) if shared else ()))
 
     async def stop(self, stages: Stages, grace: timedelta) -> None:
         """End every loop; what is being sent may end within the grace, and is recorded."""
         self.backlog.stop()
         self.timekeeper.stop()
         self.sweeper.stop()
+        self.silences.stop()
         if self.membership is not None:
             self.membership.stop()
         await self.sender.stop(grace)

@@ -191,7 +191,7 @@ class Webhooks:
                 authenticate(ways, request.headers.items(), body, now)
             except IngestError:
                 source = None
-        uncertified = self._client_certificates and not _has_certificate(request)
+        uncertified = self._client_certificates and not has_certificate(request)
         if source is None or uncertified:
             detail = "the request is not authenticated" if source is None else "a client certificate is needed"
             problem = Problem(401, detail, headers=CHALLENGE)
@@ -212,6 +212,6 @@ def _problem(error: IngestError) -> Problem:
     return unavailable(str(error)) if status == 503 else Problem(status, str(error))
 
 
-def _has_certificate(request: web.BaseRequest) -> bool:
+def has_certificate(request: web.BaseRequest) -> bool:
     transport = request.transport
     return transport is not None and bool(transport.get_extra_info("peercert"))
