@@ -10,7 +10,7 @@ from msgspec import UNSET
 from bridge.engine.alertmanager_filters import AlertFilter
 from bridge.engine.alertmanager_shapes import AlertStatus, GettableAlert, Named, as_time
 from bridge.engine.generation import Generation
-from bridge.routing.inhibition import Inhibition, Side
+from bridge.routing.inhibition import Side
 from bridge.routing.matchers import match_all
 from bridge.routing.silences import Silences
 from bridge.routing.tree import find
@@ -25,11 +25,9 @@ _NOBODY = Inhibitors(0, 0, None, None)
 class Look:
     """Remembers what it learned of inhibitors as long as the question lasts."""
 
-    def __init__(
-        self, generation: Generation, inhibition: Inhibition, silences: Silences, wanted: AlertFilter, now: datetime
-    ) -> None:
+    def __init__(self, generation: Generation, silences: Silences, wanted: AlertFilter, now: datetime) -> None:
         self._root = generation.root
-        self._inhibition = inhibition
+        self._inhibition = generation.inhibition
         self._silences = silences
         self._wanted = wanted
         self._now = now

@@ -7,21 +7,18 @@ minds how much fires. What changes meanwhile may be seen or not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 
 from msgspec import Struct
 
-from bridge.config.timing import inhibition_of, intervals_of
 from bridge.engine.alertmanager_filters import AlertFilter
 from bridge.engine.alertmanager_look import Look
 from bridge.engine.alertmanager_shapes import GettableAlert
-from bridge.engine.generation import Generation
 from bridge.engine.transactions import Transactions
-from bridge.routing.inhibition import Inhibition
-from bridge.routing.intervals import TimeInterval, muted_by
+from bridge.routing.intervals import muted_by
 from bridge.routing.silences import Silences
 from bridge.storage import alert_views
 from bridge.storage.alert_views import Group, Head
@@ -37,26 +34,17 @@ class GroupPart(Struct, frozen=True):
     alerts: tuple[GettableAlert, ...]
 
 
-class _Rules(Struct, frozen=True):
-    """What a generation says of inhibition and time intervals."""
-
-    digest: str
-    inhibition: Inhibition
-    intervals: Mapping[str, TimeInterval]
-
-
 class AlertmanagerViews:
     """Answers in the generation, with the silences and at the time of the question."""
 
     def __init__(self, transactions: Transactions, silences: Callable[[], Silences]) -> None:
         self._transactions = transactions
         self._silences = silences
-        self._rules: _Rules | None = None
 
     async def alerts(self, wanted: AlertFilter, now: datetime) -> AsyncGenerator[tuple[GettableAlert, ...]]:
         """What fires, by fingerprint; of several sources that report the same, the newest report. At least one at a time."""
         generation = self._transactions.generation()
-        look = Look(generation, self._rules_of(generation).inhibition, self._silences(), wanted, now)
+        look = Look(generation, self._silences(), wanted, now)
         ids = [head.id for head in await self._heads()]
         for begin in range(0, len(ids), _PAGE):
             shown = await self._transactions.read(partial(look.page, ids=ids[begin : begin + _PAGE]))
@@ -67,11 +55,10 @@ class AlertmanagerViews:
     async def groups(self, wanted: AlertFilter, now: datetime) -> AsyncGenerator[GroupPart]:
         """The incidents that go on, by group labels and receiver; those with nothing to show are left out."""
         generation = self._transactions.generation()
-        rules = self._rules_of(generation)
-        look = Look(generation, rules.inhibition, self._silences(), wanted, now)
+        look = Look(generation, self._silences(), wanted, now)
         for group in await self._groups(wanted):
             route = generation.routes.get(group.route)
-            mutes = () if route is None else muted_by(route, rules.intervals, now)
+            mutes = () if route is None else muted_by(route, generation.intervals, now)
             if mutes and not wanted.muted:
                 continue
             async with aclosing(self._of_group(group, look, mutes)) as parts:
@@ -116,12 +103,6 @@ class AlertmanagerViews:
             if len(page) < _HEADS:
                 return sorted(found, key=_by_labels)
             after = page[-1].id
-
-    def _rules_of(self, generation: Generation) -> _Rules:
-        if self._rules is None or self._rules.digest != generation.digest:
-            config = generation.config
-            self._rules = _Rules(generation.digest, inhibition_of(config), intervals_of(config))
-        return self._rules
 
 
 def _by_labels(group: Group) -> tuple[int, list[tuple[str, str]], str, str]:

@@ -56,6 +56,7 @@ class SilenceBook:
         self._version = -1
         self.snapshot = Silences()
         self.turns = Turns("silences")
+        transactions.refresh_silences = self.refresh
 
     async def load(self) -> None:
         """Read what is in force or will be."""
@@ -145,15 +146,19 @@ class SilenceBook:
             await self.load()
         return change.id
 
-    async def _turn(self) -> float:
+    async def refresh(self) -> None:
+        """Read them again if another bridge changed any."""
         if await self._transactions.read(silences.version) != self._version:
             await self.load()
+
+    async def _turn(self) -> float:
+        await self.refresh()
         return _EVERY
 
     def _take(self, found: Sequence[Silence] | map[Silence], now: datetime) -> None:
         self._known.update({silence.id: silence for silence in found})
         self._known = {id_: silence for id_, silence in self._known.items() if silence.state(now) != "expired"}
-        self.snapshot = Silences(self._known.values())
+        self.snapshot = self._transactions.silences = Silences(self._known.values())
 
 
 async def _put(work: Work, wanted: Silence) -> _Change:
@@ -197,6 +202,7 @@ async def _keep(work: Work, silence: Silence, kind: Kind, actor: str = "", repla
 
 async def _ring(work: Work, silence: Silence, *, at_once: bool) -> None:
     """Have it looked at when it begins and when it ends, and where something that was in force changed, at once."""
+    await silences.stop_timers(work.tx, silence.id)
     moments = {at for at in (silence.starts_at, silence.ends_at) if at > work.now} | ({work.now} if at_once else set())
     for at in sorted(moments):
         await timers.add(work.tx, TIMER, at, silence.id)

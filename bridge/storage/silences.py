@@ -89,3 +89,8 @@ def _of(row: Row) -> StoredSilence:
     return StoredSilence(
         row[0], _matchers.decode(row[1]), moment(row[2]), moment(row[3]), moment(row[4]), row[5], row[6], unpack(row[7])
     )
+
+
+async def stop_timers(tx: Tx, silence: str) -> None:
+    """Forget when it was to be looked at."""
+    await tx.run("silence_timers_drop", silence)

@@ -18,3 +18,6 @@ SELECT count(*) FROM silences;
 
 -- name: silences_prune
 DELETE FROM silences WHERE id IN (SELECT id FROM silences WHERE ends_at < ? ORDER BY ends_at LIMIT ?);
+
+-- name: silence_timers_drop
+DELETE FROM timers WHERE kind = 'silence' AND data = ?;
