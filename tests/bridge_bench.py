@@ -31,11 +31,14 @@ from bridge.engine.leases import Leases
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
 from bridge.engine.sender import Sender
+from bridge.engine.silences import SilenceBook
 from bridge.engine.timekeeper import Timekeeper
 from bridge.engine.transactions import Transactions
 from bridge.hooks.registry import HookRegistry
+from bridge.ingest.posted_silence import PostedSilence
 from bridge.net import Egress, HttpClient
 from bridge.observe.metrics import Metrics
+from bridge.routing.matchers import parse_matchers
 from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.redaction import Redactor
 from bridge.storage.database import Database
@@ -101,6 +104,7 @@ class Bench:
     clock: Dial
     metrics: Metrics
     http: HttpClient
+    silences: SilenceBook | None = None
     trail: Trail | None = None
     leases: Leases | None = None
     parse: dict[str, Webhook] = field(default_factory=dict)
@@ -135,6 +139,13 @@ class Bench:
         digest = hashlib.sha256(body).hexdigest()
         self.parse[digest] = webhook
         await self.intake.accept(webhook, body, digest, self.clock.now())
+
+    async def silence(self, matchers: str, *, end: datetime, start: datetime | None = None, name: str = "") -> str:
+        """Alice makes a silence, or edits the one of this id; gives its id."""
+        assert self.silences is not None
+        asked = tuple((one.name, one.op, one.value) for one in parse_matchers(matchers))
+        posted = PostedSilence(name, asked, start or self.clock.now(), end, "alice", "patching", {})
+        return await self.silences.put(posted, "alice", self.clock.now())
 
     async def settle(self) -> None:
         """Until nothing is due: plan, take timers, send."""
@@ -196,6 +207,8 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None, u
         bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)
         bench.intake = Intake(bench.transactions, bench.backlog, Refusals(), metrics)
         bench.operator = Operator(bench.transactions, metrics)
+        bench.silences = SilenceBook(bench.transactions, clock)
+        await bench.silences.load()
         await doubt.begin(bench.transactions, clock.now())
         await bench.sender.load()
         await bench.backlog.load()

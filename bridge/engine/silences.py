@@ -174,7 +174,7 @@ async def _put(work: Work, wanted: Silence) -> _Change:
     if found is not None and found.state(work.now) != "expired":
         changed = (made, await _end(work, found, wanted.created_by))
     await _keep(work, made, Kind.SILENCE_CREATED, replaces="" if found is None else found.id)
-    await _ring(work, made, at_once=False)
+    await _ring(work, made, at_once=made.starts_at <= work.now)
     return _Change(made.id, await silences.changed(work.tx), changed)
 
 

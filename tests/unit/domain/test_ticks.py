@@ -29,9 +29,7 @@ def test_a_group_is_looked_at_after_group_wait_and_at_once_if_its_alert_is_older
     assert TIMING.first(NOON - age * MINUTE, NOON) == NOON + wait * MINUTE
 
 
-@pytest.mark.parametrize(
-    ("since", "until"), [(0, 5), (0.1, 4.9), (4.9, 0.1), (5, 0), (5.1, 4.9), (12, 3)], ids=str
-)
+@pytest.mark.parametrize(("since", "until"), [(0, 5), (0.1, 4.9), (4.9, 0.1), (5, 0), (5.1, 4.9), (12, 3)], ids=str)
 def test_news_waits_for_the_next_tick(since: float, until: float) -> None:
     assert TIMING.next(NOON - since * MINUTE, NOON) == NOON + until * MINUTE
 

@@ -9,9 +9,6 @@ import pytest
 
 from bridge.domain.message import Message
 from bridge.engine.reconfigured import adopt
-from bridge.routing.matchers import parse_matchers
-from bridge.routing.silences import Silence, Silences
-from bridge.storage import timers
 from tests.bridge_bench import MINIMAL, START, Bench, Dial, engine, firing, resolved
 
 TIMED = MINIMAL + "  group_by: [alertname]\n  group_wait: 30s\n  group_interval: 5m\n  repeat_interval: 2h\n"
@@ -45,16 +42,8 @@ def names(message: Message) -> list[str]:
     return [f"{alert.labels.get('instance', '')} {alert.status.value}" for alert in message.alerts]
 
 
-async def silence(
-    bench: Bench, matchers: str = "alertname=Down", *, start: datetime | None = None, end: datetime
-) -> str:
-    """A silence is made, as the API makes it."""
-    now = bench.clock.now()
-    made = Silence(f"silence-{matchers}", parse_matchers(matchers), start or now, end, now, "alice", "patching")
-    bench.transactions.silences = Silences([*bench.transactions.silences, made])
-    for due in {made.starts_at, made.ends_at}:
-        await bench.transactions.write(now, lambda work, due=due: timers.add(work.tx, "silence", due, made.id))  # type: ignore[misc]
-    return made.id
+async def silence(bench: Bench, matchers: str = "alertname=Down", *, end: datetime) -> str:
+    return await bench.silence(matchers, end=end)
 
 
 async def at(bench: Bench, **span: float) -> list[str]:
@@ -240,3 +229,53 @@ async def test_an_escalation_pauses_at_its_step_where_an_inhibition_hides_all(tm
         assert (await at(bench, minutes=6))[1:] == ["people opened"]
         await bench.post(resolved("Cluster", severity="critical", end=bench.clock.now()))
         assert "pager escalated" in await at(bench, minutes=7)
+
+
+async def test_a_silence_that_is_ended_early_announces_at_once_what_still_fires(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        made = await silence(bench, end=START + timedelta(hours=1))
+        await bench.post(firing())
+        bench.clock.turn(minutes=1)
+        assert bench.silences is not None
+        await bench.silences.expire(made, "bob", bench.clock.now())
+        await bench.settle()
+
+        assert bench.told() == ["people opened"]
+        assert [kind for kind, _reason, _channel in await bench.audit() if "silence" in kind] == [
+            "silence_created",
+            "silence_expired",
+        ]
+
+
+async def test_a_silence_edited_to_last_longer_goes_on(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        made = await silence(bench, end=START + timedelta(minutes=10))
+        await bench.post(firing())
+        edited = await bench.silence("alertname=Down", start=START, end=START + timedelta(minutes=20), name=made)
+        assert edited == made
+        assert await at(bench, minutes=19) == []
+        assert await at(bench, minutes=21) == ["people opened"]
+        ends = [kind for kind, _reason, _channel in await bench.audit() if kind == "silence_expired"]
+        assert ends == ["silence_expired"]
+
+
+async def test_a_silence_that_begins_later_hides_from_then_on(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await bench.silence("alertname=Down", start=START + timedelta(minutes=10), end=START + timedelta(minutes=20))
+        await bench.post(firing())
+        assert bench.told() == ["people opened"]
+        await at(bench, minutes=16)
+        await bench.post(firing())
+        assert bench.told() == ["people opened"]
+        assert await at(bench, minutes=21) == ["people opened", "people reminder"]
+
+
+async def test_silences_survive_a_restart(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await silence(bench, end=START + timedelta(minutes=10))
+        await bench.post(firing())
+        clock = bench.clock
+    async with engine(tmp_path, clock=clock) as bench:
+        await bench.post(firing("Other"), group_labels={"alertname": "Other"})
+        assert bench.told() == ["people opened"]
+        assert await at(bench, minutes=11) == ["people opened", "people opened"]
