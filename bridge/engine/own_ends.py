@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from bridge.domain.alert import Alert, Status, Webhook
+from bridge.domain.merge import Span, merge
 from bridge.engine.generation import Generation
 from bridge.storage.alerts import KnownAlert
 
@@ -24,11 +25,10 @@ def with_end(generation: Generation, request: Webhook, alert: Alert, now: dateti
     return alert if span is None else replace(alert, expires_at=now + span, timeout=True)
 
 
-def renewed(alert: Alert, known: KnownAlert) -> Alert:
-    """A firing alert that is reported again. An end that its sender set outlasts an earlier one.
-
-    Source: Alertmanager merges reports of one alert so.
-    """
-    if known.expires_at is None or known.timeout or alert.expires_at is None or alert.expires_at >= known.expires_at:
+def renewed(alert: Alert, known: KnownAlert, now: datetime) -> Alert:
+    """A firing alert that is reported again, with the end that holds after both reports."""
+    if alert.expires_at is None or known.expires_at is None:
         return alert
-    return replace(alert, expires_at=known.expires_at, timeout=False)
+    older = Span(known.episode.starts_at, known.expires_at, known.timeout)
+    merged = merge(older, Span(alert.starts_at, alert.expires_at, alert.timeout), now)
+    return replace(alert, expires_at=merged.ends_at, timeout=merged.timeout)

@@ -60,6 +60,7 @@ class Planner:
         self._confirmed = confirmed
         self._events: dict[str, Event] = {}
         self._by_group: dict[tuple[str, str], str] = {}
+        self._repeated: dict[int, Alert] = {}
         self.counts = Counts()
 
     async def plan(self) -> Counts:
@@ -67,6 +68,8 @@ class Planner:
         for alert in self._request.alerts:
             await self._apply(alert)
             crashpoint("reduce.mid_batch")
+        if self._repeated:
+            await self._reopen()
         for event in self._events.values():
             await conclude(self._work, event)
         return self.counts
@@ -211,21 +214,24 @@ class Planner:
     async def _repeat(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
         work = self._work
         self.counts.duplicates += 1
-        await alerts.seen(work.tx, known.id, renewed(alert, known), episode, work.now)
+        await alerts.seen(work.tx, known.id, renewed(alert, known, work.now), episode, work.now)
+        if alert.source == API:
+            self._repeated[known.id] = _shown(alert, known)
+            return
         for incident_id in await incidents.with_firing(work.tx, known.id):
-            if alert.source == API and not await self._ended_by_hand(incident_id):
-                continue  # it is the bridge's own timing that reminds
-            event = await self._event_of(incident_id)
-            if event is None:
-                continue
-            event.repeated.append(_shown(alert, known))
-            if event.incident.state == "resolved" and _may_reopen(event.incident, work):
+            await self._say_again(incident_id, _shown(alert, known))
+
+    async def _say_again(self, incident_id: str, shown: Alert) -> None:
+        event = await self._event_of(incident_id)
+        if event is not None:
+            event.repeated.append(shown)
+            if event.incident.state == "resolved" and _may_reopen(event.incident, self._work):
                 event.reopen()
 
-    async def _ended_by_hand(self, incident_id: str) -> bool:
-        event = self._events.get(incident_id)
-        incident = event.incident if event is not None else await incidents.get(self._work.tx, incident_id)
-        return incident is not None and incident.state == "resolved"
+    async def _reopen(self) -> None:
+        """Over API v2 a repeat is no reminder: it counts only in an incident that was ended by hand."""
+        for incident_id, alert_id in await incidents.ended_with_firing(self._work.tx, list(self._repeated)):
+            await self._say_again(incident_id, self._repeated[alert_id])
 
     async def _unseen(self, alert: Alert, known: KnownAlert | None, episode: Episode) -> None:
         """The end of a firing that never came over API v2: kept, and told to nobody, since nobody heard of it."""

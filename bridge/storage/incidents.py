@@ -123,6 +123,12 @@ async def with_firing(tx: Tx, alert_id: int) -> list[str]:
     return [row[0] for row in await tx.all("incidents_with_firing", alert_id)]
 
 
+async def ended_with_firing(tx: Tx, alerts: Sequence[int]) -> list[tuple[str, int]]:
+    """(incident, alert) where one of these alerts still fires in an incident that was ended by hand."""
+    rows = await tx.all("incidents_ended_with_firing", msgspec.json.encode(alerts).decode())
+    return [(row[0], row[1]) for row in rows]
+
+
 async def of_episode(tx: Tx, alert_id: int, episode: int) -> list[str]:
     """Ids of the incidents that an episode of the alert was in."""
     return [row[0] for row in await tx.all("incidents_of_episode", alert_id, episode)]

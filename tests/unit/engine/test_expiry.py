@@ -138,3 +138,17 @@ async def test_what_ended_while_the_bridge_was_away_may_be_renewed_before_it_is_
         clock.turn(hours=1)
         assert await at(bench, hours=2) == ["people resolved"]
         assert timedelta(minutes=4) > AFTER_A_START
+
+
+async def test_a_report_of_the_api_reopens_what_was_ended_by_hand_too_long_ago(tmp_path: Path) -> None:
+    async with engine(tmp_path, AT_ONCE) as bench:
+        await bench.post(report(START, until=START + timedelta(days=1)))
+        incident = (await bench.operator.incidents()).incidents[0].id
+        await bench.operator.resolve(incident, "alice", bench.clock.now())
+        await bench.settle()
+        bench.clock.turn(minutes=59)
+        await bench.post(report(START, until=START + timedelta(days=1)))
+        assert bench.told() == ["people opened", "people resolved"]
+        bench.clock.turn(minutes=1)
+        await bench.post(report(START, until=START + timedelta(days=1)))
+        assert bench.told() == ["people opened", "people resolved", "people opened"]

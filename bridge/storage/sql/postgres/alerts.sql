@@ -39,6 +39,10 @@ FROM incidents WHERE source = $1 AND route = $2 AND group_hash = $3 AND state <>
 -- name: incidents_with_firing
 SELECT incident FROM incident_alerts WHERE alert = $1 AND status = 'firing';
 
+-- name: incidents_ended_with_firing
+SELECT ia.incident, ia.alert FROM incident_alerts ia JOIN incidents i ON i.id = ia.incident
+WHERE ia.alert = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND ia.status = 'firing' AND i.state = 'resolved' ORDER BY ia.incident, ia.alert;
+
 -- name: incidents_of_episode
 SELECT incident FROM incident_alerts WHERE alert = $1 AND episode = $2;
 

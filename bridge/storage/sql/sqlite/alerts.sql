@@ -39,6 +39,10 @@ FROM incidents WHERE source = ? AND route = ? AND group_hash = ? AND state <> 'r
 -- name: incidents_with_firing
 SELECT incident FROM incident_alerts WHERE alert = ? AND status = 'firing';
 
+-- name: incidents_ended_with_firing
+SELECT ia.incident, ia.alert FROM incident_alerts ia JOIN incidents i ON i.id = ia.incident
+WHERE ia.alert IN (SELECT value FROM json_each(?)) AND ia.status = 'firing' AND i.state = 'resolved' ORDER BY ia.incident, ia.alert;
+
 -- name: incidents_of_episode
 SELECT incident FROM incident_alerts WHERE alert = ? AND episode = ?;
 
