@@ -135,12 +135,16 @@ def _life(claimed: Claimed) -> str:
 
 
 def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:
-    """Resolved alerts are left out where nobody wants them, or where the channel hears of the incident for the first time."""
-    fresh = not job.told and job.claimed.reason is not Reason.RESOLVED
+    """Resolved alerts are left out where nobody wants them, or where the channel hears of the incident for the first time;
+    but an opening lists what ended while its group waited for it.
+    """
+    reason = job.claimed.reason
+    fresh = not job.told and reason is not Reason.RESOLVED
     if not fresh and configured.options.send_resolved:
         return list(job.members)
-    firing = [member for member in job.members if member.alert.status is Status.FIRING]
-    return firing or list(job.members)
+    lists_ended = reason is Reason.OPENED and configured.options.send_resolved
+    wanted = [member for member in job.members if member.fires or (lists_ended and member.planned == "resolved")]
+    return wanted or list(job.members)
 
 
 def _alert(member: Member) -> AlertView:

@@ -82,7 +82,10 @@ def _reminder(alerts: Sequence[Standing], shown: Sequence[Standing], occasion: O
 def _ended(one: Standing, occasion: Occasion) -> bool:
     if one.fires:
         return False
-    return one.planned in {"firing", "withdrawn"} if occasion.ticks else one.news
+    if one.planned in {"firing", "withdrawn"} and occasion.ticks:
+        return True
+    # What fired and ended between two ticks is told, unless it was hidden all the while.
+    return not one.was and (not one.planned if occasion.ticks else one.news)
 
 
 def _again(shown: Sequence[Standing]) -> list[Standing]:

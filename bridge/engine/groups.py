@@ -53,10 +53,11 @@ async def note(work: Work, event: Event, timing: Timing) -> None:
     data = FlushData(
         Transition.OPENED if opens else Transition.CHANGED, (), event.first, severity_before=event.severity_before
     )
-    if incident.flushed_at is None and event.opened:
-        due = timing.first(min(alert.starts_at for alert in event.opened), work.now)
-    else:
+    due: datetime | None = None
+    if incident.flushed_at is not None:
         due = timing.next(incident.flushed_at, work.now)
+    elif event.opened:
+        due = timing.first(min(alert.starts_at for alert in event.opened), work.now)
     await _await_tick(work, incident.id, data, due, new=event.first)
 
 
@@ -202,7 +203,7 @@ async def _keep(
     newly: Counter[Veil] = Counter()
     for member in members:
         veil = veils.get(member.alert_id)
-        why, by = (veil.why, veil.by) if veil else ("", "")
+        why, by = (veil.why, veil.by) if veil else ("" if member.fires else member.hidden, "")
         plan = planned[member.alert_id]
         if (member.hidden, member.hidden_by) != (why, by) or plan != member.planned:
             changed.append(Hiding(member.alert_id, plan, why, by))
@@ -264,8 +265,13 @@ async def _look_again(work: Work, incident: Incident, timing: Timing, standings:
         await _await_tick(work, incident.id, _WAKING, min(moments))
 
 
-async def _await_tick(work: Work, incident_id: str, data: FlushData, due: datetime, *, new: bool = False) -> None:
-    """The incident's one timer, at the earlier of the moment it had and this one. An opening stays an opening."""
+async def _await_tick(
+    work: Work, incident_id: str, data: FlushData, due: datetime | None, *, new: bool = False
+) -> None:
+    """The incident's one timer, at the earlier of the moment it had and this one. An opening stays an opening.
+
+    Without a moment it stays where it is.
+    """
     waiting = None if new else await timers.group_of(work.tx, incident_id)
     if waiting is not None:
         older = flush_data(waiting.data)
@@ -276,9 +282,11 @@ async def _await_tick(work: Work, incident_id: str, data: FlushData, due: dateti
             older.first or data.first,
             severity_before=older.severity_before or data.severity_before,
         )
-        if merged == older and waiting.due_at <= due:
+        due = waiting.due_at if due is None else min(due, waiting.due_at)
+        if merged == older and waiting.due_at == due:
             return
         await timers.delete(work.tx, waiting.id)
-        data, due = merged, min(due, waiting.due_at)
+        data = merged
+    due = due or work.now
     await timers.add(work.tx, "group", due, _ENCODER.encode(data).decode(), incident=incident_id)
     work.effects.due(due)

@@ -56,7 +56,7 @@ class Member(Struct, frozen=True):
 
     `told` says that the channel asked about was told of this firing. `planned` is what the last notification was to say of
     it: firing, resolved, withdrawn (it said so once, and left it out since), or nothing. `hidden` is why it is not shown:
-    waits (for its group's next tick), silenced, inhibited, muted; `hidden_by` by what.
+    waits (for its group's next tick), silenced, inhibited, muted, or ended (while it was hidden); `hidden_by` by what.
     """
 
     alert_id: int

@@ -85,6 +85,35 @@ async def test_an_alert_that_ends_inside_its_group_wait_is_told_to_nobody(tmp_pa
         assert [incident.state for incident in (await bench.operator.incidents()).incidents] == ["resolved"]
 
 
+async def test_an_end_before_the_first_tick_does_not_bring_it_forward(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await bench.post(resolved(instance="b", end=bench.clock.turn(seconds=10)))
+        assert await at(bench, seconds=29) == []
+        assert await at(bench, seconds=30) == ["people opened"]
+        assert names(bench.sent[0]) == ["a firing", "b resolved"]
+
+
+async def test_what_fires_again_inside_its_group_wait_is_told_at_the_first_tick(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await bench.post(over_api("Down", START, until=START + timedelta(hours=1)))
+        await bench.post(ended("Down", START, bench.clock.turn(seconds=10)))
+        await bench.post(over_api("Down", bench.clock.turn(seconds=10), until=START + timedelta(hours=1)))
+        assert await at(bench, seconds=30) == ["people opened"]
+
+
+async def test_what_fires_and_ends_between_two_ticks_is_told_as_ended(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await bench.post(firing(instance="a"))
+        await at(bench, minutes=1)
+        start = bench.clock.now()
+        await bench.post(firing(instance="b", at=start))
+        await bench.post(resolved(instance="b", at=start, end=bench.clock.turn(seconds=10)))
+        assert await at(bench, minutes=6) == ["people opened", "people changed"]
+        assert names(bench.sent[1]) == ["a firing", "b resolved"]
+        assert await at(bench, minutes=18) == ["people opened", "people changed"]
+
+
 async def test_the_end_of_a_group_is_told_at_the_tick_and_the_next_firing_opens_another(tmp_path: Path) -> None:
     async with engine(tmp_path, TIMED) as bench:
         await bench.post(firing())

@@ -111,6 +111,18 @@ async def test_a_message_leaves_out_what_is_silenced(tmp_path: Path, text: str) 
         assert names(bench.sent[1]) == ["a firing", "b firing"]
 
 
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_what_was_hidden_from_its_beginning_to_its_end_is_in_no_message(tmp_path: Path, text: str) -> None:
+    async with engine(tmp_path, text) as bench:
+        await silence(bench, "instance=b", end=START + timedelta(minutes=30))
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        await bench.post(resolved(instance="b", end=bench.clock.now()))
+        await bench.post(firing(instance="c", at=bench.clock.now()))
+        await at(bench, minutes=40)
+        assert [names(message) for message in bench.sent][:2] == [["a firing"], ["a firing", "c firing"]]
+
+
 async def test_a_silence_stops_what_was_planned_before_it(tmp_path: Path) -> None:
     async with engine(tmp_path) as bench:
         await bench.accept(firing())

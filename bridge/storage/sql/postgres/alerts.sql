@@ -65,7 +65,9 @@ ON CONFLICT (incident, alert) DO UPDATE SET episode = excluded.episode, status =
     added_labels = excluded.added_labels, added_annotations = excluded.added_annotations, hidden = excluded.hidden, hidden_by = '';
 
 -- name: incident_alert_end
-UPDATE incident_alerts SET status = 'resolved', ends_at = $1, ends_text = $2, hidden = '', hidden_by = '' WHERE incident = $3 AND alert = $4 AND status = 'firing';
+UPDATE incident_alerts SET status = 'resolved', ends_at = $1, ends_text = $2,
+                           hidden = CASE WHEN hidden NOT IN ('', 'waits') AND planned IN ('', 'resolved') THEN 'ended' ELSE '' END, hidden_by = ''
+WHERE incident = $3 AND alert = $4 AND status = 'firing';
 
 -- name: incident_alert_enrich
 UPDATE incident_alerts SET added_labels = (added_labels::jsonb || $1::jsonb)::text, added_annotations = (added_annotations::jsonb || $2::jsonb)::text
@@ -84,4 +86,4 @@ FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert WHERE ia.incident = $1 
 SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.annotations, ia.added_labels, ia.added_annotations, ia.starts_at, ia.ends_at,
        ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, ia.planned, ia.hidden, ia.hidden_by, t.status, t.episode
 FROM incident_alerts ia JOIN alerts a ON a.id = ia.alert LEFT JOIN told t ON t.incident = ia.incident AND t.channel = $1 AND t.alert = ia.alert
-WHERE ia.incident = $2 AND (ia.status = 'firing' OR t.status IS DISTINCT FROM 'resolved' OR t.episode <> ia.episode) ORDER BY ia.status, a.id;
+WHERE ia.incident = $2 AND (ia.status = 'firing' OR t.status IS DISTINCT FROM 'resolved' OR t.episode <> ia.episode) AND (ia.status = 'firing' OR ia.hidden = '') ORDER BY ia.status, a.id;

@@ -145,7 +145,7 @@ SELECT a.id, a.source, a.org, a.fingerprint, ia.episode, ia.status, a.labels, a.
        ia.starts_text, ia.ends_text, a.generator_url, a.receiver, a.extra, ia.planned, ia.hidden, ia.hidden_by, t.status, t.episode, d.id
 FROM deliveries d JOIN incident_alerts ia ON ia.incident = d.incident JOIN alerts a ON a.id = ia.alert
 LEFT JOIN told t ON t.incident = d.incident AND t.channel = d.channel AND t.alert = ia.alert
-WHERE d.id IN (SELECT value FROM json_each(?)) AND (ia.status = 'firing' OR t.status IS NOT 'resolved' OR t.episode <> ia.episode)
+WHERE d.id IN (SELECT value FROM json_each(?)) AND (ia.status = 'firing' OR t.status IS NOT 'resolved' OR t.episode <> ia.episode) AND (ia.status = 'firing' OR ia.hidden = '')
 ORDER BY d.id, ia.status, a.id;
 
 -- name: told_of_deliveries
