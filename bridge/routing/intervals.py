@@ -6,17 +6,14 @@ that it shows twice is contained twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
 from bridge.routing.entries import Entry
-from bridge.routing.flips import Clock, clocks_of
+from bridge.routing.flips import clocks_of, first
 from bridge.routing.route import Route
-
-_AHEAD = timedelta(days=3653)
-_LAST = datetime(9999, 12, 30, tzinfo=UTC)  # so that no zone's wall clock leaves the range of datetime
 
 
 class TimeInterval(Struct, frozen=True):
@@ -36,9 +33,9 @@ def next_change(intervals: Iterable[TimeInterval], at: datetime) -> datetime | N
 
     None if there is none within ten years.
     """
-    begun = at.astimezone(UTC)
     clocks = clocks_of(entry for interval in intervals for entry in interval.entries)
-    return _change(clocks, begun, _horizon(begun))
+    now = any(clock.contains(at) for clock in clocks)
+    return first(clocks, at, lambda inside: any(inside) is not now)
 
 
 def muted_by(route: Route, intervals: Mapping[str, TimeInterval], at: datetime) -> tuple[str, ...]:
@@ -66,24 +63,9 @@ def unmuted_at(route: Route, intervals: Mapping[str, TimeInterval], at: datetime
     """
     mutes = clocks_of(entry for name in route.mute_time_intervals for entry in intervals[name].entries)
     actives = clocks_of(entry for name in route.active_time_intervals for entry in intervals[name].entries)
-    moment: datetime | None = at.astimezone(UTC)
-    horizon = _horizon(at.astimezone(UTC))
-    while moment is not None and muted_by(route, intervals, moment):
-        muting = any(clock.contains(moment) for clock in mutes)
-        moment = _change(mutes if muting else actives, moment, horizon)
-    return moment
 
+    def heard(inside: Sequence[bool]) -> bool:
+        active = not route.active_time_intervals or any(inside[len(mutes) :])
+        return active and not any(inside[: len(mutes)])
 
-def _change(clocks: tuple[Clock, ...], moment: datetime, horizon: datetime) -> datetime | None:
-    now = any(clock.contains(moment) for clock in clocks)
-    while True:
-        flips = [flip for clock in clocks if (flip := clock.next_flip(moment, horizon)) is not None]
-        if not flips:
-            return None
-        moment = min(flips)
-        if any(clock.contains(moment) for clock in clocks) is not now:
-            return moment
-
-
-def _horizon(begun: datetime) -> datetime:
-    return begun + _AHEAD if begun < _LAST - _AHEAD else _LAST
+    return first((*mutes, *actives), at, heard)
