@@ -11,10 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import api, flat_out, past, steady
+from bench import api, flat_out, matching, past, steady
 from bench.lines import Line, Part, show, write
 
 PARTS: dict[str, Part] = {
+    "matching": matching.matching,
     "flat": flat_out.flat_out,
     "accept": steady.accepts,
     "steady": steady.steady,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Generic, TypeVar
 
 from bridge.routing.matchers import Matcher
@@ -50,17 +49,14 @@ class Index(Generic[T]):
 
     def candidates(self, labels: Mapping[str, str]) -> Sequence[T]:
         """Everything whose matchers may all match, and little else, in the given order."""
-        by_label = self._by_label
-        found = [self._always] if self._always else []
+        by_label, things = self._by_label, self._things
+        places: Sequence[int] = self._always
+        if len(places) == len(things):
+            return things
         for name in by_label if len(by_label) <= len(labels) else labels:
-            by_value = by_label.get(name)
-            places = by_value.get(labels.get(name, "")) if by_value else None
-            if places:
-                found.append(places)
-        things = self._things
-        if len(found) == 1:
-            return things if len(found[0]) == len(things) else [things[place] for place in found[0]]
-        return [things[place] for place in sorted(chain.from_iterable(found))] if found else ()
+            if (value := labels.get(name)) and name in by_label and (more := by_label[name].get(value)):
+                places = sorted((*places, *more)) if places else more
+        return [things[place] for place in places]
 
 
 def _asked(matcher: Matcher) -> Asked | None:

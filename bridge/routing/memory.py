@@ -30,7 +30,7 @@ class Memory(Generic[T]):
 
     def keep(self, key: Key, answer: T) -> T:
         """Remembers the answer, unless the question is too long, and gives it back."""
-        if sum(len(value) for value in key if value) <= _LENGTH:
+        if sum(map(len, filter(None, key))) <= _LENGTH:
             if len(self.answers) >= _ANSWERS:
                 self.answers.clear()
             self.answers[key] = answer

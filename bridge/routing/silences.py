@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bridge.routing.index import Index
-from bridge.routing.matchers import Matcher, match_all
+from bridge.routing.matchers import Matcher
 from bridge.routing.memory import Memory, names_in
 
 State = Literal["active", "pending", "expired"]
@@ -58,6 +58,10 @@ class Silences:
         """The silence with this id, whatever its state."""
         return self._by_id.get(silence_id)
 
+    def forget(self) -> None:
+        """Drops remembered answers; they come out as before, at the cost of a new alert."""
+        self._memory.answers.clear()
+
     def __iter__(self) -> Iterator[Silence]:
         """All, by id."""
         return iter(self._by_id.values())
@@ -70,7 +74,14 @@ class Silences:
 
     def _for(self, labels: Mapping[str, str]) -> tuple[Silence, ...]:
         """Those whose matchers match, whatever their state."""
-        return tuple(silence for silence in self._index.candidates(labels) if match_all(silence.matchers, labels))
+        found = []
+        for silence in self._index.candidates(labels):
+            for matcher in silence.matchers:  # a call of `match_all` for each costs as much as the matching
+                if not matcher.matches(labels):
+                    break
+            else:
+                found.append(silence)
+        return tuple(found)
 
 
 def _matchers(silence: Silence) -> Sequence[Matcher]:

@@ -42,6 +42,12 @@ def find(route: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
     return memory.keep(key, tuple(_search(route, labels, known.indexes))) if found is None else found
 
 
+def forget(route: Route) -> None:
+    """Drops remembered answers; they come out as before, at the cost of a new alert."""
+    if known := _known.get(id(route)):
+        known.memory.answers.clear()
+
+
 def group_labels(route: Route, labels: Mapping[str, str], sent: Mapping[str, str]) -> dict[str, str]:
     """The labels that name the alert's group on this route.
 

@@ -71,3 +71,11 @@ def test_no_silences_are_false_and_match_nothing() -> None:
     assert not Silences()
     assert Silences([silence("s", "a=b")])
     assert Silences().matching({"a": "b"}, NOW) == ()
+
+
+def test_what_is_forgotten_is_found_again() -> None:
+    silences = Silences([silence("s", "a=b")])
+    assert silences.matching({"a": "b"}, NOW)
+    silences.forget()
+    assert not silences._memory.answers
+    assert silences.matching({"a": "b"}, NOW)

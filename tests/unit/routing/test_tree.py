@@ -4,7 +4,7 @@ import gc
 
 from bridge.routing.build import RouteSpec, build
 from bridge.routing.route import Route
-from bridge.routing.tree import _known, find, group_labels
+from bridge.routing.tree import _known, find, forget, group_labels
 
 
 def child(receiver: str, *matchers: str, continues: bool = False, routes: tuple[RouteSpec, ...] = ()) -> RouteSpec:
@@ -98,6 +98,16 @@ def test_labels_too_long_to_remember_are_routed_right():
     assert receivers(route, a="x" * 5000) == ["one"]
     assert receivers(route, a="x" * 5000 + "y") == ["root"]
     assert not _known[id(route)].memory.answers
+
+
+def test_what_is_forgotten_is_found_again() -> None:
+    route = tree(child("one", "a=1"))
+    forget(route)
+    assert receivers(route, a="1") == ["one"]
+    assert _known[id(route)].memory.answers
+    forget(route)
+    assert not _known[id(route)].memory.answers
+    assert receivers(route, a="1") == ["one"]
 
 
 def test_a_root_that_refuses_gives_nothing():
