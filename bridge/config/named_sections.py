@@ -19,6 +19,7 @@ from bridge.config.senders import SourceSettings
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
+from bridge.domain.alert import API
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 
@@ -56,6 +57,11 @@ class NamedSections:
             if not is_source_name(name):
                 self._findings.error(
                     key.mark, f"{name!r}: a source's name is part of its path: letters, digits, '.', '_', '-'"
+                )
+            if name == API:
+                self._findings.error(
+                    key.mark,
+                    f"{name!r} is reserved for alerts that come over /api/v2/alerts; give the source another name",
                 )
             mapping = _as_mapping(node)
             if mapping is None:

@@ -1,7 +1,8 @@
 """Retention: what is older than `storage.retention` and of no use to anything that goes on is deleted, a page at a time.
 
 First the oldest audit records go, in segments between checkpoints; then ended incidents of which no record is left,
-with their deliveries, alerts and what was told; then requests, notices, and alerts nobody reports any more. Nothing of
+with their deliveries, alerts and what was told; then requests, notices, alerts nobody reports any more, and silences
+that ended five days ago. Nothing of
 an incident that goes on is touched. Each page is a transaction of its own, so that everything else gets in between.
 """
 
@@ -19,7 +20,7 @@ from bridge.engine.audit_retention import SegmentUnsound, oldest_segment, prune
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.secrets.instance import InstanceKeys
-from bridge.storage import retention
+from bridge.storage import retention, silences
 from bridge.storage.retention import Page
 
 _EVERY = timedelta(hours=1)
@@ -27,6 +28,7 @@ _AFTER_START = timedelta(minutes=1)
 _STEADY = timedelta(hours=1)
 _JUMP = timedelta(minutes=1)
 _REMEMBERED = timedelta(days=1)
+_SILENCES_SHOWN = timedelta(hours=120)  # as long as Alertmanager shows ended ones
 _BUDGET = 0.2
 _PAGE = 200
 _ROWS = 300
@@ -102,7 +104,7 @@ class Retention:
         if now < self._rests_until <= now + _EVERY:
             return False
         self._incidents_after, self._requests_after, self._alerts_after = "", 0, 0
-        self._chores = [self._audit, self._incidents, self._notices, self._requests, self._alerts]
+        self._chores = [self._audit, self._incidents, self._notices, self._requests, self._alerts, self._silences]
         return True
 
     def _rest(self, now: datetime, kept: timedelta) -> None:
@@ -190,6 +192,13 @@ class Retention:
         await self._drop("alerts", page, now, lambda work: retention.drop_alerts(work.tx, page, before))
         self._alerts_after = int(page.last)
         return page.more
+
+    async def _silences(self, _cutoff: datetime, now: datetime) -> bool:
+        """Ended silences, whatever the retention of everything else is."""
+        before = now - _SILENCES_SHOWN
+        number = await self._transactions.write(now, lambda work: silences.drop_ended(work.tx, before, _PAGE))
+        self._count("silences", number)
+        return number == _PAGE
 
     async def _drop(self, what: str, page: Page, now: datetime, decision: Callable[[Work], Awaitable[None]]) -> None:
         if page.ids:

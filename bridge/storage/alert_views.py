@@ -59,7 +59,7 @@ async def fingerprints(tx: Tx, ids: Collection[int]) -> dict[int, str]:
 
 
 async def groups(tx: Tx, after: str, limit: int) -> list[Group]:
-    """Incidents that go on and of which an alert fires, by id, beyond `after`."""
+    """Incidents that go on, by id, beyond `after`."""
     rows = await tx.all("view_groups", after, limit)
     return [Group(row[0], row[1], row[2], unpack(row[3])) for row in rows]
 

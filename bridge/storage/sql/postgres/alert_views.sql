@@ -11,7 +11,7 @@ WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND 
 SELECT id, fingerprint FROM alerts WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint));
 
 -- name: view_groups
-SELECT id, route, receiver, group_labels FROM incidents WHERE state <> 'resolved' AND firing > 0 AND id > $1 ORDER BY id LIMIT $2;
+SELECT id, route, receiver, group_labels FROM incidents WHERE state <> 'resolved' AND id > $1 ORDER BY id LIMIT $2;
 
 -- name: view_members
 SELECT alert FROM incident_alerts WHERE incident = $1 AND alert > $2 AND status = 'firing' ORDER BY alert LIMIT $3;

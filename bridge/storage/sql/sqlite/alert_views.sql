@@ -11,7 +11,7 @@ WHERE id IN (SELECT value FROM json_each(?)) AND status = 'firing';
 SELECT id, fingerprint FROM alerts WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: view_groups
-SELECT id, route, receiver, group_labels FROM incidents WHERE state <> 'resolved' AND firing > 0 AND id > ? ORDER BY id LIMIT ?;
+SELECT id, route, receiver, group_labels FROM incidents WHERE state <> 'resolved' AND id > ? ORDER BY id LIMIT ?;
 
 -- name: view_members
 SELECT alert FROM incident_alerts WHERE incident = ? AND alert > ? AND status = 'firing' ORDER BY alert LIMIT ?;
