@@ -22,7 +22,6 @@ from bridge.engine.muting import MUTED, WAITS, Veil
 from bridge.engine.telling import flush_data, suppress, tell_of
 from bridge.engine.work import Work
 from bridge.hooks.api import Transition
-from bridge.routing.intervals import unmuted_at
 from bridge.storage import incidents, timers
 from bridge.storage import muting as stored
 from bridge.storage.incidents import Incident, Member
@@ -251,8 +250,7 @@ async def _look_again(work: Work, incident: Incident, timing: Timing, standings:
     if incident.state == "resolved":
         return
     if any(one.now == MUTED for one in standings):
-        route = work.generation.routes.get(incident.route)
-        over = unmuted_at(route, work.generation.intervals, work.now) if route is not None else work.now
+        over = muting.unmuted(work, incident.route)
         if over is not None:
             moments.append(timing.at_or_after(incident.flushed_at, over))
     shown = any(one.fires and not one.now for one in standings)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
 from bridge.domain.alert import Alert, Status
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
-from bridge.routing.intervals import muted_by
+from bridge.routing.intervals import muted_by, unmuted_at
+from bridge.routing.route import Route
 from bridge.storage import muting
 from bridge.storage.incidents import Member
 
@@ -23,6 +25,19 @@ class Veil(Struct, frozen=True):
 
     why: str
     by: str
+
+
+class _Unmuted(Struct, frozen=True):
+    """The route is kept, so that its id cannot pass to another meanwhile."""
+
+    route: Route
+    asked_at: datetime
+    over: datetime | None
+
+
+_unmuted: dict[int, _Unmuted] = {}
+_MOST_REMEMBERED = 1024
+_YEARS = datetime.max.replace(tzinfo=UTC)
 
 
 def concerns(work: Work, route: str, alerts: Collection[Alert]) -> bool:
@@ -48,6 +63,23 @@ async def hidden_now(work: Work, members: Sequence[Member]) -> dict[int, Veil]:
         if member.alert_id not in found and (silence := work.silences.matching(member.shown.labels, work.now)):
             found[member.alert_id] = Veil(SILENCED, silence[0].id)
     return found
+
+
+def unmuted(work: Work, route: str) -> datetime | None:
+    """When the route is next not muted, None if that is years away; now for a route that is gone.
+
+    Remembered until then: an interval that never holds again takes long to see through.
+    """
+    found = work.generation.routes.get(route)
+    if found is None:
+        return work.now
+    known = _unmuted.get(id(found))
+    if known is None or known.route is not found or not known.asked_at <= work.now < (known.over or _YEARS):
+        while len(_unmuted) >= _MOST_REMEMBERED:
+            _unmuted.pop(next(iter(_unmuted)))
+        over = unmuted_at(found, work.generation.intervals, work.now)
+        known = _unmuted[id(found)] = _Unmuted(found, work.now, over)
+    return known.over
 
 
 async def veils(work: Work, route: str, members: Sequence[Member]) -> dict[int, Veil]:
