@@ -56,7 +56,7 @@ async def _is_hidden(work: Work, incident: Incident, timer: Timer) -> bool:
     if incident.group_hash == GROUP:
         return False
     again = await timers.add(work.tx, "step", timer.due_at, timer.data, incident=incident.id)
-    if await groups.pause_if_hidden(work, incident):
+    if await groups.see(work, incident):
         return True
     await timers.delete(work.tx, again)
     return False

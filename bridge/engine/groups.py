@@ -132,20 +132,24 @@ async def hide(work: Work, incident: Incident, members: Sequence[Member], veils:
         await incidents.save(work.tx, replace(present, hidden=present.hidden + len(veils)))
 
 
-async def pause_if_hidden(work: Work, incident: Incident) -> bool:
-    """Stop the clock of the steps of an incident of which nothing is shown at this moment; whether that is so."""
+async def see(work: Work, incident: Incident) -> bool:
+    """Write down what is hidden of an incident at this moment, and tell nobody; whether nothing of it is shown.
+
+    Then the clock of its steps stands still.
+    """
     hides = incident.hidden or work.silences or work.generation.inhibition or muting.mutes_of(work, incident.route)
     if not hides:
         return False
     members = await incidents.members(work.tx, incident.id)
     veils = await muting.veils(work, incident.route, members)
     firing = [member for member in members if member.fires]
+    newly = {alert: veil for alert, veil in veils.items() if not _is_hidden(firing, alert)}
+    timing = work.generation.timing(incident.route, incident.source)
+    hidden = [member for member in firing if member.alert_id in newly]
+    await _keep(work, incident, hidden, newly, {member.alert_id: _planned(member, timing) for member in hidden})
+    await incidents.save(work.tx, replace(incident, hidden=len(veils)))
     if not firing or len(veils) < len(firing):
         return False
-    timing = work.generation.timing(incident.route, incident.source)
-    planned = {member.alert_id: _planned(member, timing) for member in members}
-    await _keep(work, incident, members, veils, planned)
-    await incidents.save(work.tx, replace(incident, hidden=len(veils)))
     if await timers.pause_steps(work.tx, incident.id, work.now):
         work.record(Kind.PAUSED, source=incident.source, incident=incident.id, reason="hidden")
     return True
@@ -180,6 +184,10 @@ def _occasion(work: Work, incident: Incident, data: FlushData, timing: Timing, e
         remind=remind,
         repeated=event is not None and event.transition is Transition.REPEAT,
     )
+
+
+def _is_hidden(members: Sequence[Member], alert: int) -> bool:
+    return any(member.alert_id == alert and member.hidden not in {"", WAITS} for member in members)
 
 
 def _planned(member: Member, timing: Timing, touched: Collection[tuple[str, str, str]] = ()) -> str:
@@ -253,6 +261,8 @@ async def _look_again(work: Work, incident: Incident, timing: Timing, standings:
         over = muting.unmuted(work, incident.route)
         if over is not None:
             moments.append(timing.at_or_after(incident.flushed_at, over))
+    elif (begins := muting.muted_next(work, incident.route)) is not None:
+        moments.append(timing.at_or_after(incident.flushed_at, begins))
     shown = any(one.fires and not one.now for one in standings)
     if incident.state == "open" and incident.told_at is not None and shown:
         reminder = timing.reminder(incident.told_at, incident.flushed_at)

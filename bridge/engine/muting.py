@@ -10,7 +10,7 @@ from msgspec import Struct
 from bridge.domain.alert import Alert, Status
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
-from bridge.routing.intervals import muted_by, unmuted_at
+from bridge.routing.intervals import muted_by, next_change, unmuted_at
 from bridge.routing.route import Route
 from bridge.storage import muting
 from bridge.storage.incidents import Member
@@ -27,22 +27,23 @@ class Veil(Struct, frozen=True):
     by: str
 
 
-class _Unmuted(Struct, frozen=True):
-    """The route is kept, so that its id cannot pass to another meanwhile."""
+class _Turning(Struct, frozen=True):
+    """When a route is next muted or not, other than when that was asked. The route is kept, so that its id stays its own."""
 
     route: Route
     asked_at: datetime
     over: datetime | None
 
 
-_unmuted: dict[int, _Unmuted] = {}
+_turnings: dict[int, _Turning] = {}
 _MOST_REMEMBERED = 1024
 _YEARS = datetime.max.replace(tzinfo=UTC)
 
 
 def concerns(work: Work, route: str, alerts: Collection[Alert]) -> bool:
-    """Whether anything may keep one of these alerts from people, or the whole route; asks no database."""
-    if mutes_of(work, route):
+    """Whether anything may keep one of these alerts from people, or sometimes the whole route; asks no database."""
+    found = work.generation.routes.get(route)
+    if found is not None and (found.mute_time_intervals or found.active_time_intervals):
         return True
     return any(
         work.generation.inhibition.targets(alert.labels) or work.silences.matching(alert.labels, work.now)
@@ -66,20 +67,34 @@ async def hidden_now(work: Work, members: Sequence[Member]) -> dict[int, Veil]:
 
 
 def unmuted(work: Work, route: str) -> datetime | None:
-    """When the route is next not muted, None if that is years away; now for a route that is gone.
-
-    Remembered until then: an interval that never holds again takes long to see through.
-    """
+    """When a muted route is next not muted, None if that is years away; now for a route that is gone."""
     found = work.generation.routes.get(route)
-    if found is None:
-        return work.now
-    known = _unmuted.get(id(found))
-    if known is None or known.route is not found or not known.asked_at <= work.now < (known.over or _YEARS):
-        while len(_unmuted) >= _MOST_REMEMBERED:
-            _unmuted.pop(next(iter(_unmuted)))
-        over = unmuted_at(found, work.generation.intervals, work.now)
-        known = _unmuted[id(found)] = _Unmuted(found, work.now, over)
-    return known.over
+    return work.now if found is None else _turning(work, found).over
+
+
+def muted_next(work: Work, route: str) -> datetime | None:
+    """When a route that is not muted may next be; None if it has no intervals, or that is years away."""
+    found = work.generation.routes.get(route)
+    if found is None or not (found.mute_time_intervals or found.active_time_intervals):
+        return None
+    return _turning(work, found).over
+
+
+def _turning(work: Work, route: Route) -> _Turning:
+    """Remembered until then: that an interval never holds again takes long to see."""
+    known = _turnings.get(id(route))
+    if known is None or known.route is not route or not known.asked_at <= work.now < (known.over or _YEARS):
+        while len(_turnings) >= _MOST_REMEMBERED:
+            _turnings.pop(next(iter(_turnings)))
+        intervals = work.generation.intervals
+        if muted_by(route, intervals, work.now):
+            over = unmuted_at(route, intervals, work.now)
+        else:
+            sides = (route.mute_time_intervals, route.active_time_intervals)
+            changes = [next_change([intervals[name] for name in names], work.now) for names in sides if names]
+            over = min((change for change in changes if change is not None), default=None)
+        known = _turnings[id(route)] = _Turning(route, work.now, over)
+    return known
 
 
 async def veils(work: Work, route: str, members: Sequence[Member]) -> dict[int, Veil]:

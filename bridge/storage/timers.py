@@ -84,8 +84,3 @@ async def group_of(tx: Tx, incident: str) -> Timer | None:
     """The next tick that an incident waits for, if any: there is at most one."""
     row = await tx.one("group_queued", incident)
     return None if row is None else Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5])
-
-
-async def incidents_with_steps(tx: Tx, after: str, limit: int) -> list[str]:
-    """Ids of incidents that escalate, in order, beyond `after`."""
-    return [row[0] for row in await tx.all("steps_of_incidents", after, limit)]

@@ -125,5 +125,3 @@ async def test_an_incident_has_one_tick_beside_its_steps(database: Database) -> 
     assert tick is not None
     assert tick.kind == "group"
     assert await look(database, timers.group_of, "k") is None
-    assert await look(database, timers.incidents_with_steps, "", 9) == ["i", "k"]
-    assert await look(database, timers.incidents_with_steps, "i", 9) == ["k"]

@@ -291,3 +291,25 @@ async def test_silences_survive_a_restart(tmp_path: Path) -> None:
         await bench.post(firing("Other"), group_labels={"alertname": "Other"})
         assert bench.told() == ["people opened"]
         assert await at(bench, minutes=11) == ["people opened", "people opened"]
+
+
+@pytest.mark.parametrize("text", [MINIMAL, TIMED], ids=["at once", "timed"])
+async def test_what_was_told_before_a_silence_is_announced_at_its_end_though_nothing_happened_meanwhile(
+    tmp_path: Path, text: str
+) -> None:
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        await silence(bench, "instance=a", end=START + timedelta(minutes=30))
+        assert await at(bench, minutes=29) == ["people opened"]
+        assert await at(bench, minutes=36) == ["people opened", "people reminder"]
+        assert names(bench.sent[1]) == ["a firing", "b firing"]
+
+
+async def test_what_was_told_before_a_mute_is_announced_at_its_end_though_nothing_happened_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with engine(tmp_path, NIGHTS, Dial(START - timedelta(minutes=1))) as bench:
+        await bench.post(firing(at=bench.clock.now()))
+        assert await at(bench, minutes=29) == ["people opened"]
+        assert await at(bench, minutes=31) == ["people opened", "people reminder"]

@@ -38,6 +38,3 @@ UPDATE told SET status = 'withdrawn' WHERE incident = $1 AND alert = $2 AND stat
 
 -- name: group_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'group' LIMIT 1;
-
--- name: steps_of_incidents
-SELECT DISTINCT incident FROM timers WHERE kind = 'step' AND incident > $1 ORDER BY incident LIMIT $2;

@@ -38,6 +38,3 @@ UPDATE told SET status = 'withdrawn' WHERE incident = ? AND alert = ? AND status
 
 -- name: group_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'group' LIMIT 1;
-
--- name: steps_of_incidents
-SELECT DISTINCT incident FROM timers WHERE kind = 'step' AND incident > ? ORDER BY incident LIMIT ?;
