@@ -31,11 +31,12 @@ _MODULES = {
     "backup": "bridge.cli.backup",
     "restore": "bridge.cli.restore",
     "migrate": "bridge.cli.migrate",
+    "import": "bridge.cli.importing",
     "version": "bridge.cli.version",
 }
 """Command or group → the module that has it: as `app`, or added by `register(app)`."""
 
-_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "send"})
+_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "send", "import"})
 """Commands that run plugins, which may log; `serve` sets up its logs itself."""
 
 COULD_NOT = 3

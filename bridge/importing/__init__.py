@@ -1,0 +1,1 @@
+"""Other programs' configurations, turned into ours: nothing in them is dropped without a word."""

@@ -1,0 +1,1 @@
+"""Alertmanager's Go templates, as far as they are simple, into our Jinja."""

@@ -1,0 +1,34 @@
+"""Our configuration as YAML: no anchors, long texts as they are, every text quoted that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+Output = str | bool | list["Output"] | dict[str, "Output"]
+"""A value of a configuration as it is written."""
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write(sections: Mapping[str, Output], heading: str) -> str:
+    """The text of the file, with the heading as remarks before it."""
+    remarks = "".join(f"# {line}\n" for line in heading.splitlines())
+    blocks = [
+        yaml.dump({name: section}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31)
+        for name, section in sections.items()
+    ]
+    return "\n".join([remarks, *blocks]) if blocks else remarks
