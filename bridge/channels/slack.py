@@ -58,7 +58,9 @@ class SlackOptions(ChannelOptions):
 
     webhook_url: Secret | None = Field(None, description="an incoming webhook's URL")
     token: Secret | None = Field(None, description="a bot token with the scope chat:write")
-    channel: str = Field("", description="the channel's id (C…) or name, for the bot")
+    channel: str = Field(
+        "", description="the channel's id (C…) or name: for the bot, and for a webhook that may post to others"
+    )
     url: WebAddress | None = Field(None, description="replaces https://slack.com")
     mention: tuple[Mention, ...] = Field((), max_length=20, description="who is called when it fires")
 
@@ -71,10 +73,11 @@ class SlackOptions(ChannelOptions):
         return self
 
 
-class _Webhook(Struct, frozen=True):
+class _Webhook(Struct, frozen=True, omit_defaults=True):
     text: str
     blocks: tuple[Block, ...]
     attachments: tuple[Attachment, ...]
+    channel: str = ""
 
 
 class _Post(Struct, frozen=True, omit_defaults=True):
@@ -131,7 +134,8 @@ class SlackChannel:
 
     async def _to_webhook(self, shown: Content, context: Context) -> Receipt:
         url = _webhook_url(self._options)
-        body = msgspec.json.encode(_Webhook(shown.text, shown.blocks, shown.attachments))
+        channel = self._options.channel
+        body = msgspec.json.encode(_Webhook(shown.text, shown.blocks, shown.attachments, channel))
         timeout = self._options.timeout.total_seconds()
         response = await context.http.request("POST", url, body=body, headers=_JSON, timeout=timeout)
         accepted(response, context)

@@ -10,13 +10,13 @@ from msgspec import Struct
 from bridge.domain.errors import ConfigError
 from bridge.importing.conversion import Conversion
 from bridge.importing.credentials import Credentials, Wanted
-from bridge.importing.gotemplate.translate import Translator
 from bridge.importing.http_config import shared_settings
 from bridge.importing.ledger import Entry, Ledger, Place
 from bridge.importing.original import read_original
 from bridge.importing.output import Output
 from bridge.importing.receivers import Receivers, read_receivers
 from bridge.importing.routing import inhibit_rules, route, time_intervals
+from bridge.importing.template_files import read_templates
 from bridge.secrets.seal import PublicKey
 
 _OURS = ("smtp_", "slack_", "pagerduty_")
@@ -52,7 +52,7 @@ def import_file(path: Path, key: PublicKey | None, environment: str) -> Imported
     ledger = Ledger()
     root = Place(original.root, (), original.root.mark, ledger)
     credentials = Credentials(key, environment, path.parent)
-    conversion = Conversion(root, credentials, Translator({}))
+    conversion = Conversion(root, credentials, read_templates(root.get("templates"), path.parent))
     tree = root.get("route")
     if tree is None:
         raise ConfigError(f"{root.mark}: an alertmanager.yml has a `route:`")
@@ -65,6 +65,10 @@ def import_file(path: Path, key: PublicKey | None, environment: str) -> Imported
     sections["route"] = route(tree)
     _account(conversion, root, found, ledger)
     kept = {name: section for name, section in sections.items() if section}
+    if original.more is not None:
+        Place(original.root, (f"{original.more}",), original.more, ledger).left(
+            "a second document in the file", "Alertmanager does not read it either"
+        )
     entries = ledger.close(root)
     return Imported(kept, entries, tuple(credentials.wanted), credentials.sealed)
 

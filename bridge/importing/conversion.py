@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -40,38 +40,38 @@ class Conversion:
         """What the integration says under the key, else what `global` says; an empty text says nothing."""
         return given(config, key) or (given(self.globals, general) if self.globals is not None else None)
 
-    def template(self, place: Place | None, channel: str, option: str) -> Options:
-        """The option with the Jinja template for a Go template; nothing where the built-in words are as good or must do."""
+    def template(self, place: Place | None, channel: str, option: str, text: str | None = None) -> Options:
+        """The option with the Jinja template for a Go template; nothing where the built-in words are as good or must do.
+
+        `text` is the template if it is not quite what stands there.
+        """
         if place is None:
             return {}
-        to = f"channels.{channel}.{option}"
         try:
-            jinja = self._translator.translate(place.text())
+            jinja = self._translator.translate(place.text() if text is None else text)
         except Untranslatable as error:
             place.left(
                 f"this Go template has no simple Jinja counterpart ({error}): {shown(place.text())}",
                 f"the built-in {option} is used",
             )
             return {}
-        if jinja is None:
+        if jinja.strip() in {"", f"{{{{ default_{option} }}}}"}:
             place.noted(f"the default; the built-in {option} takes its place")
             return {}
-        place.mapped(to, "as a Jinja template" if jinja != place.text() else "")
+        place.mapped(f"channels.{channel}.{option}", "as a Jinja template" if jinja != place.text() else "")
         return {option: jinja}
 
-    def is_default(self, place: Place) -> bool:
-        """Whether a text is empty, or nothing but one of Alertmanager's own templates."""
-        try:
-            return not place.text() or self._translator.translate(place.text()) is None
-        except Untranslatable:
-            return False
+    def leave(
+        self, config: Place, reasons: Mapping[str, str], remainder: Callable[[str], str] = lambda text: text
+    ) -> None:
+        """List keys that have no counterpart, each with what happens instead; defaults need none.
 
-    def leave(self, config: Place, reasons: Mapping[str, str]) -> None:
-        """List keys that have no counterpart, each with what happens instead; defaults need none."""
+        `remainder` gives of a text what has not found its counterpart elsewhere.
+        """
         for key, value in config.pairs():
             if key not in reasons or value.is_null:
                 continue
-            if value.is_scalar and self.is_default(value):
+            if value.is_scalar and self._translator.is_default(remainder(value.text())):
                 value.noted("it is the default")
             else:
                 value.left(f"there is no counterpart of {key}", reasons[key])

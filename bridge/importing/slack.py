@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from bridge.importing.conversion import Conversion, Options, given, plain, send_resolved, templated, timeout
@@ -27,6 +29,9 @@ _LEFT = {
     "callback_id": _LOOK,
     "actions": "the buttons are the built-in ones",
 }
+_MENTION = re.compile(r"<((?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel|!everyone))(?:\|[^<>]*)?>[ \t]*")
+_LINK = re.compile(r"<[^<>]*\|[^<>]*>")
+_WORDS = ("title", "text", "pretext", "message_text", "fallback")
 _NOTED = {
     "short_fields": "there are no fields",
     "mrkdwn_in": "title and text are shown with Slack's marks",
@@ -55,7 +60,8 @@ def slack(conversion: Conversion, config: Place, channel: str) -> Options | None
     transport(conversion, config, channel)
     if not way.authorized:
         leave_authentication(conversion, config)
-    conversion.leave(config, _LEFT)
+    mention = _mentions(config, channel)
+    conversion.leave(config, _LEFT, lambda text: _MENTION.sub("", text).strip())
     for key, how in _NOTED.items():
         if (place := config.get(key)) is not None:
             place.noted(how)
@@ -66,11 +72,38 @@ def slack(conversion: Conversion, config: Place, channel: str) -> Options | None
         options |= plain(where, channel, "channel")
     return {
         **options,
-        **conversion.template(config.get("title"), channel, "title"),
-        **conversion.template(config.get("text"), channel, "text"),
+        **mention,
+        **_words(conversion, config, channel, "title"),
+        **_words(conversion, config, channel, "text"),
         **timeout(config, channel),
         **send_resolved(config, channel, default=False),
     }
+
+
+def _mentions(config: Place, channel: str) -> Options:
+    """Whom the texts call. Text made by a template mentions nobody here: it is escaped."""
+    found: dict[str, None] = {}
+    for key in _WORDS:
+        place = given(config, key)
+        called = [f"<{mention[1]}>" for mention in _MENTION.finditer(place.text())] if place is not None else []
+        if place is None or not called:
+            continue
+        found |= dict.fromkeys(called)
+        place.mapped(f"channels.{channel}.mention", "whom it calls")
+    return {"mention": [*found]} if found else {}
+
+
+def _words(conversion: Conversion, config: Place, channel: str, option: str) -> Options:
+    place = config.get(option)
+    if place is None:
+        return {}
+    text = _MENTION.sub("", place.text())
+    options = conversion.template(place, channel, option, text)
+    if options and _LINK.search(text):
+        place.left(
+            "Slack's links, <address|words>, are not made of what a template writes", "they are shown as written"
+        )
+    return options
 
 
 def _nowhere(config: Place, where: Place | None) -> bool:

@@ -216,6 +216,12 @@ class TestOutcomes:
             with pytest.raises(kind, match=word):
                 await webhook(slack).send(message(), context(http))
 
+    async def test_a_webhook_posts_to_its_own_channel_unless_another_is_named(self, http: HttpClient) -> None:
+        async with SlackWebhook() as slack:
+            await webhook(slack).send(message(), context(http))
+            await webhook(slack, channel="#alerts").send(message(), context(http))
+            assert [body.get("channel") for body in slack.posted] == [None, "#alerts"]
+
     async def test_a_rollup_error_of_a_webhook_is_tried_again(self, http: HttpClient) -> None:
         async with SlackWebhook() as slack:
             slack.next(500, "rollup_error")
