@@ -63,7 +63,7 @@ def import_file(path: Path, key: PublicKey | None, environment: str) -> Imported
     sections["inhibit_rules"] = inhibit_rules(rules) if rules is not None else []
     sections["time_intervals"] = time_intervals(root)
     sections["route"] = route(tree)
-    _account(conversion, root, found, ledger)
+    _account(conversion, root, found)
     kept = {name: section for name, section in sections.items() if section}
     if original.more is not None:
         Place(original.root, (f"{original.more}",), original.more, ledger).left(
@@ -81,7 +81,7 @@ def _resolve_timeout(conversion: Conversion) -> dict[str, Output]:
     return {"resolve_timeout": place.text()}
 
 
-def _account(conversion: Conversion, root: Place, found: Receivers, ledger: Ledger) -> None:
+def _account(conversion: Conversion, root: Place, found: Receivers) -> None:
     """Say what became of what nobody read: settings for integrations that are not used, or that have no channel."""
     for name, (how, instead) in _APART.items():
         if (place := root.get(name)) is not None:
@@ -90,5 +90,5 @@ def _account(conversion: Conversion, root: Place, found: Receivers, ledger: Ledg
         other = next((name for name in _OTHERS if key.startswith(f"{name}_")), None)
         if other is not None and f"{other}_configs" in found.used:
             place.left(f"there is no channel for {other} here", "see its receivers")
-        elif (other is not None or key.startswith(_OURS) or key == "http_config") and not ledger.read_within(place):
+        elif (other is not None or key.startswith(_OURS) or key == "http_config") and not place.is_read:
             place.noted("no receiver uses it")

@@ -77,6 +77,14 @@ class Conversion:
                 value.left(f"there is no counterpart of {key}", reasons[key])
 
 
+def unused(config: Place, *keys: str) -> None:
+    """Of ways that exclude each other, those that are not taken: there as here they say nothing."""
+    for key in keys:
+        place = config.get(key)
+        if place is not None and not place.is_read:
+            place.noted("another setting says how, so this one has no effect")
+
+
 def given(config: Place, key: str) -> Place | None:
     """What stands under the key; None where that is nothing or an empty text."""
     found = config.get(key)

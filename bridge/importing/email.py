@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.channels.email_options import address_of
-from bridge.importing.conversion import Conversion, Options, given, plain, plain_text, send_resolved, templated
+from bridge.importing.conversion import Conversion, Options, given, plain, plain_text, send_resolved, templated, unused
 from bridge.importing.ledger import Place
 from bridge.importing.output import Output
 
@@ -71,6 +71,7 @@ def _login(conversion: Conversion, config: Place, channel: str) -> Options:
                 place.noted("without a user name nobody logs in")
         return {}
     if password is not None:
+        unused(owner, f"{prefix}auth_password_file")
         return {**plain(user, channel, "username"), "password": conversion.credentials.keep(password, at)}
     if file is not None:
         return {**plain(user, channel, "username"), "password": conversion.credentials.in_file(file, at)}

@@ -28,12 +28,14 @@ def transport(conversion: Conversion, config: Place, channel: str) -> None:
     conversion.callers.append(channel)
     found = http_config(conversion, config)
     for key, value in found.pairs() if found is not None else []:
-        if key == "proxy_url" and value.text():
+        if key == "proxy_url" and value.text().startswith(("http://", "https://")):
             conversion.wishes.append(Wish(channel, "proxy", value.text(), value))
         elif key == "follow_redirects":
             value.noted("redirects of what is posted are never followed here")
         elif key == "enable_http2":
             value.noted("HTTP/1.1 is spoken here")
+        elif key == "proxy_url" and value.text():
+            value.left("a proxy is reached over http:// or https:// here", _NO_PROXY)
         elif key in {"no_proxy", "proxy_from_environment", "proxy_connect_header"}:
             value.left(f"there is no counterpart of {key}", _NO_PROXY)
         elif key == "tls_config":

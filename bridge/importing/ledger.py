@@ -96,6 +96,11 @@ class Place:
         return isinstance(self._node, Scalar)
 
     @property
+    def is_read(self) -> bool:
+        """Whether anything was said of it or of what is below it."""
+        return self._ledger.read_within(self)
+
+    @property
     def is_list(self) -> bool:
         return isinstance(self._node, Sequence)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.importing.conversion import Conversion, Options, given, send_resolved, templated, timeout
+from bridge.importing.conversion import Conversion, Options, given, send_resolved, templated, timeout, unused
 from bridge.importing.http_config import leave_authentication, transport
 from bridge.importing.ledger import Place
 
@@ -27,6 +27,7 @@ def pagerduty(conversion: Conversion, config: Place, channel: str) -> Options | 
     key = _key(conversion, config, channel)
     if key is None:
         return None
+    unused(config, "routing_key_file")
     transport(conversion, config, channel)
     leave_authentication(conversion, config)
     conversion.leave(config, _LEFT)

@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from bridge.importing.conversion import Conversion, Options, given, plain, send_resolved, templated, timeout
+from bridge.importing.conversion import Conversion, Options, given, plain, send_resolved, templated, timeout, unused
 from bridge.importing.http_config import http_config, leave_authentication, transport
 from bridge.importing.ledger import Place
 
@@ -66,6 +66,7 @@ def slack(conversion: Conversion, config: Place, channel: str) -> Options | None
         if (place := config.get(key)) is not None:
             place.noted(how)
     options: Options = {"type": "slack", **_credential(conversion, way, channel)}
+    unused(config, "api_url", "api_url_file", "app_token", "app_token_file", "app_url")
     if where is not None and templated(where):
         where.left("the channel cannot depend on the alert here", "messages go where the webhook was made for")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bridge.importing.conversion import Conversion, Options, given, send_resolved, templated, timeout
+from bridge.importing.conversion import Conversion, Options, given, send_resolved, templated, timeout, unused
 from bridge.importing.http_config import authentication, transport
 from bridge.importing.ledger import Place
 
@@ -22,6 +22,7 @@ def webhook(conversion: Conversion, config: Place, channel: str) -> Options | No
     maximum = given(config, "max_alerts")
     if maximum is not None and maximum.text() == "0":
         maximum.noted("no limit, as here")
+    unused(config, "url_file")
     transport(conversion, config, channel)
     conversion.leave(config, _LEFT if maximum is None or maximum.text() != "0" else {"payload": _LEFT["payload"]})
     return {
