@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bridge.importing.conversion import Conversion, Options, Wish, given, plain_text
+from bridge.importing.conversion import Conversion, Options, Wish, given, plain_text, unused
 from bridge.importing.ledger import Place
 from bridge.importing.output import Output
 
@@ -61,6 +61,7 @@ def authentication(conversion: Conversion, config: Place, channel: str) -> Optio
     headers = _headers(conversion, found, channel)
     options: Options = {**_basic(conversion, found, channel), **_authorization(conversion, found, channel, headers)}
     _leave(found, ("oauth2",))
+    unused(found, "bearer_token", "bearer_token_file", "authorization", "basic_auth")
     if headers:
         options["headers"] = headers
     return options

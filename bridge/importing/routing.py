@@ -16,6 +16,8 @@ def route(place: Place) -> dict[str, Output]:
     """A route and all below it."""
     found: dict[str, Output] = {}
     children: list[Output] = []
+    if not place.pairs():
+        place.mapped("route", "a route that takes everything")
     for key, value in place.pairs():
         if key == "routes":
             children = [route(child) for child in value.items()]
