@@ -89,7 +89,7 @@ def alertmanager(
         _fail(f"{where}{getattr(error, 'strerror', None) or error}", _COULD_NOT)
     report = Report.of(imported, None if output == _STANDARD_OUTPUT else str(output), problems)
     _tell(report, as_json=as_json)
-    if key is None and wish is None and report.wanted:
+    if key is None and wish is None and report.wanted and not as_json:
         typer.echo(
             "nothing was sealed, because there is no keyring: --keygen makes one, --secrets env is content", err=True
         )

@@ -69,7 +69,7 @@ class Conversion:
         `remainder` gives of a text what has not found its counterpart elsewhere.
         """
         for key, value in config.pairs():
-            if key not in reasons or value.is_null:
+            if key not in reasons or value.is_null or value.is_read:
                 continue
             if value.is_scalar and self._translator.is_default(remainder(value.text())):
                 value.noted("it is the default")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from bridge.importing.conversion import Conversion, Options, given, send_resolved, templated, timeout, unused
 from bridge.importing.http_config import leave_authentication, transport
 from bridge.importing.ledger import Place
 
 _HOME = "https://events.pagerduty.com/v2/enqueue"
+_OWN_SEVERITY = re.compile(
+    r"(\{\{-?\s*(if|with)?\s*\.(Common|Group)Labels\.severity(\s*\|\s*toLower)?\s*-?\}\})+"
+    r"(\{\{-?\s*else\s*-?\}\}\w+\{\{-?\s*end\s*-?\}\})?"
+)
 _LABELS = "it is made from the alerts' labels"
 _LEFT = {
     "client": "events come from Alertbridge",
@@ -30,6 +36,9 @@ def pagerduty(conversion: Conversion, config: Place, channel: str) -> Options | 
     unused(config, "routing_key_file")
     transport(conversion, config, channel)
     leave_authentication(conversion, config)
+    severity = given(config, "severity")
+    if severity is not None and _OWN_SEVERITY.fullmatch(severity.text()):
+        severity.noted("it is made from the severity label, as here")
     conversion.leave(config, _LEFT)
     return {
         "type": "pagerduty",

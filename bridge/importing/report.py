@@ -36,7 +36,13 @@ class Report(Struct, frozen=True):
         )
 
     def lines(self) -> Iterator[str]:
-        """The report for people: what became of the receivers' keys, what is left out, what is still to be done."""
+        """The report for people: what became of the receivers' keys, what is left out, what is still to be done.
+
+        Each is one line that a terminal takes for nothing but text.
+        """
+        return (line if line.isprintable() else ascii(line)[1:-1] for line in self._lines())
+
+    def _lines(self) -> Iterator[str]:
         copied = 0
         for entry in self.mapped:
             if entry.path.startswith(("receivers", "global")):

@@ -32,6 +32,10 @@ _LEFT = {
 _MENTION = re.compile(r"<((?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel|!everyone))(?:\|[^<>]*)?>[ \t]*")
 _LINK = re.compile(r"<[^<>]*\|[^<>]*>")
 _WORDS = ("title", "text", "pretext", "message_text", "fallback")
+_OWN_COLOURS = (
+    '{{ifeq.Status"firing"}}danger{{else}}good{{end}}',
+    '{{ifeq.Status"resolved"}}good{{else}}danger{{end}}',
+)
 _NOTED = {
     "short_fields": "there are no fields",
     "mrkdwn_in": "title and text are shown with Slack's marks",
@@ -60,8 +64,11 @@ def slack(conversion: Conversion, config: Place, channel: str) -> Options | None
     transport(conversion, config, channel)
     if not way.authorized:
         leave_authentication(conversion, config)
-    mention = _mentions(config, channel)
+    colour = given(config, "color")
+    if colour is not None and re.sub(r"\s|-", "", colour.text()) in _OWN_COLOURS:
+        colour.noted("the colour follows the state here too")
     conversion.leave(config, _LEFT, lambda text: _MENTION.sub("", text).strip())
+    mention = _mentions(config, channel)
     for key, how in _NOTED.items():
         if (place := config.get(key)) is not None:
             place.noted(how)

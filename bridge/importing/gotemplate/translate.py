@@ -31,7 +31,8 @@ from bridge.templates import MESSAGE_NAMES, Templates
 
 __all__ = ["Translator", "Untranslatable"]
 
-MAX_CALLS = 12
+MAX_DEEP = 12
+MAX_CALLS = 1000
 MAX_SIZE = 32_000
 _TITLES = frozenset(
     (
@@ -107,6 +108,7 @@ class _Emitter:
     def __init__(self, named: Mapping[str, tuple[Node, ...]]) -> None:
         self._named = named
         self._loops = 0
+        self._calls = 0
 
     def nodes(self, nodes: tuple[Node, ...], dot: Value, scope: _Scope, calls: int) -> str:
         """The Jinja text. `scope` is this block's own: what is declared in it ends with it."""
@@ -135,6 +137,8 @@ class _Emitter:
         (name,) = pipe.variables if len(pipe.variables) == 1 else ("",)
         if not name or (pipe.assigns and (name not in scope or name in outer)):
             raise Untranslatable("a variable that changes has no counterpart")
+        if len(value.code) > MAX_SIZE:
+            raise Untranslatable("written out it is too long")
         scope[name] = value
         return ""
 
@@ -182,8 +186,9 @@ class _Emitter:
     def _call(self, node: Call, dot: Value, scope: _Scope, calls: int) -> str:
         given = NIL if node.pipe is None else self._value(node.pipe, dot, scope)
         if node.name in self._named:
-            if calls >= MAX_CALLS:
-                raise Untranslatable("templates that call each other so deeply have no counterpart")
+            self._calls += 1
+            if calls >= MAX_DEEP or self._calls > MAX_CALLS:
+                raise Untranslatable("templates that call each other so often have no counterpart")
             return self.nodes(self._named[node.name], given, {"$": given}, calls + 1)
         if node.name in _TITLES:
             return "{{ default_title }}"

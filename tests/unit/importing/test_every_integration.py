@@ -21,10 +21,26 @@ from bridge.importing.report import Report
 from bridge.secrets.keyring import Keyring
 
 FILE = Path(__file__).with_name("every_integration.yml")
-INTEGRATIONS = (
-    "discord email incidentio jira mattermost msteams msteamsv2 opsgenie pagerduty pushover rocketchat slack sns "
-    "telegram victorops webex webhook wechat"
-).split()
+INTEGRATIONS = [
+    "discord",
+    "email",
+    "incidentio",
+    "jira",
+    "mattermost",
+    "msteams",
+    "msteamsv2",
+    "opsgenie",
+    "pagerduty",
+    "pushover",
+    "rocketchat",
+    "slack",
+    "sns",
+    "telegram",
+    "victorops",
+    "webex",
+    "webhook",
+    "wechat",
+]
 CHANNELS = {"email", "pagerduty", "slack", "webhook"}
 
 
@@ -94,6 +110,11 @@ def test_a_receiver_with_nothing_left_gets_a_placeholder_and_an_empty_one_stays_
     assert receivers["nobody"] == []
     assert receivers["lost"] == ["lost-placeholder-1"]
     assert [wanted.to for wanted in imported.wanted] == ["channels.lost-placeholder-1.url"]
+
+
+def test_what_a_text_says_besides_whom_it_calls_is_listed(imported: Imported) -> None:
+    pretext = [entry for entry in imported.entries if entry.path == "receivers[1].slack_configs[0].pretext"]
+    assert {entry.outcome for entry in pretext} == {"mapped", "left_out"}
 
 
 def test_the_output_is_valid(imported: Imported, tmp_path: Path) -> None:
