@@ -10,7 +10,7 @@ _PARTS = {
     "January": "%B", "Jan": "%b", "Monday": "%A", "Mon": "%a", "2006": "%Y", "-0700": "%z", "MST": "%Z", "PM": "%p",
     "01": "%m", "02": "%d", "03": "%I", "04": "%M", "05": "%S", "06": "%y", "15": "%H",
 }  # fmt: skip
-_KNOWN = re.compile("|".join(map(re.escape, _PARTS)) + r"|[^0-9A-Za-z]+|[A-Za-z]|%")
+_KNOWN = re.compile("|".join(map(re.escape, _PARTS)) + r"|[^0-9A-Za-z]|[A-Za-z]")
 _NOT_KNOWN = re.compile(r"Z07|[-+]?07|\.0+|\.9+|pm|_2|002|(?<![0-9])[1-5](?![0-9])")
 
 
