@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.importing.gotemplate.translate import Translator, Untranslatable
 from bridge.templates import MESSAGE_NAMES, Templates
@@ -107,3 +110,19 @@ def test_a_time_is_shown_in_gos_layout(layout: str, shown: str) -> None:
     templates = Templates()
     alerts = [{"starts_at": datetime(2026, 3, 9, 17, 5, 7, tzinfo=UTC)}]
     assert templates.render(templates.compile(jinja, MESSAGE_NAMES), alerts=alerts) == shown
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        ["{{", "}}", "{{-", "-}}", " ", "if", "else", "end", "range", "with", "define", "template", ".", ".Alerts", ".Labels",
+         ".x", "$", "$x", ":=", "=", ",", "|", "(", ")", '"a"', "`b`", "'c'", "1", "1.5", "-2", "eq", "len", "index", "join",
+         "printf", "nil", "true", "/*", "*/", "{%", "{#", "\n", "text", '"%s"', ".CommonLabels", ".SortedPairs", "not"]
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@given(_PIECES.map("".join) | st.text(max_size=50).map("{{ {} }}".format))
+def test_any_text_is_translated_or_refused(text: str) -> None:
+    with suppress(Untranslatable):
+        translated(text)
