@@ -1,8 +1,13 @@
-"""Go templates rendered by the real amtool, and by the bridge after they were translated: the texts are the same."""
+"""Go templates rendered by the real amtool, and by the bridge after they were translated: the texts are the same.
+
+`ALERTBRIDGE_TEMPLATES` sets how many random ones (default 100); `ALERTBRIDGE_ROUTE_SEED` which.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +23,9 @@ from bridge.importing.gotemplate.translate import Translator
 from bridge.templates import Templates
 
 pytestmark = pytest.mark.alertmanager
+
+RANDOM = int(os.environ.get("ALERTBRIDGE_TEMPLATES", "100"))
+SEED = int(os.environ.get("ALERTBRIDGE_ROUTE_SEED", "1"))
 
 
 def alert(status: str, starts: str, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
@@ -108,6 +116,80 @@ TEMPLATES = [
 ]  # fmt: skip
 
 
+class Random:
+    """Makes valid templates: each expression has the kind that is asked for, whatever the dot is just now."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.names = 0
+
+    def block(self, dot: str, depth: int) -> str:
+        return "".join(self.statement(dot, depth) for _ in range(self.rng.randint(1, 3)))
+
+    def statement(self, dot: str, depth: int) -> str:
+        forms = [self.words, self.shown] + [self.condition, self.inside, self.loop, self.pairs, self.variable] * (
+            depth < 3
+        )
+        return self.rng.choice(forms)(dot, depth)
+
+    def words(self, _dot: str, _depth: int) -> str:
+        return self.rng.choice(["a ", "\n", "{ ", "} ", "{% x %}", " {# y #}", "ü\n  "])
+
+    def shown(self, dot: str, _depth: int) -> str:
+        left, right = self.rng.choice(["{{ ", "{{- "]), self.rng.choice([" }}", " -}}"])
+        return left + self.rng.choice([self.text(dot), f"{self.text(dot)} | toUpper", f"len {self.many(dot)}"]) + right
+
+    def condition(self, dot: str, depth: int) -> str:
+        test = self.rng.choice([self.test(dot), self.text(dot), self.many(dot)])
+        otherwise = "{{ else }}" + self.block(dot, depth + 1) if self.rng.random() < 0.5 else ""
+        return f"{{{{ if {test} }}}}{self.block(dot, depth + 1)}{otherwise}{{{{ end }}}}"
+
+    def inside(self, dot: str, depth: int) -> str:
+        return f"{{{{ with {self.text(dot)} }}}}<{self.block('text', depth + 1)}>{{{{ else }}}}none{{{{ end }}}}"
+
+    def loop(self, _dot: str, depth: int) -> str:
+        listed = self.rng.choice(["$.Alerts", "$.Alerts.Firing", "$.Alerts.Resolved"])
+        return f"{{{{ range {listed} }}}}{self.block('alert', depth + 1)};{{{{ else }}}}no{{{{ end }}}}"
+
+    def pairs(self, dot: str, depth: int) -> str:
+        labels = self.labels(dot)
+        if self.rng.random() < 0.5:
+            return f"{{{{ range $k, $v := {labels} }}}}{{{{ $k }}}}={self.block('text', depth + 1)}{{{{ end }}}}"
+        removed = f'({labels}.Remove (stringSlice "alertname" "zone"))' if self.rng.random() < 0.5 else labels
+        return f"{{{{ range {removed}.SortedPairs }}}}{{{{ .Name }}}}:{{{{ .Value }}}},{{{{ end }}}}"
+
+    def variable(self, dot: str, depth: int) -> str:
+        self.names += 1
+        name = f"$v{self.names}"
+        return f"{{{{ {name} := {self.text(dot)} }}}}{{{{ {name} }}}}{self.block(dot, depth + 1)}{{{{ {name} }}}}"
+
+    def text(self, dot: str) -> str:
+        known = [
+            "$.Status",
+            "$.Receiver",
+            '"li\\"t"',
+            "`raw`",
+            f"{self.labels(dot)}.alertname",
+            f"{self.labels(dot)}.none",
+        ]
+        known += [f'(index {self.labels(dot)} "zone")', f'(printf "%s/%s" $.Status {self.labels(dot)}.zone)']
+        known += [f'(join "+" {self.labels(dot)}.SortedPairs.Values)', f"(or {self.labels(dot)}.none $.Status)"]
+        known += {"alert": [".Status", ".Fingerprint", ".Annotations.summary"], "text": ["."]}.get(dot, [".Status"])
+        return self.rng.choice(known)
+
+    def labels(self, dot: str) -> str:
+        return self.rng.choice(["$.CommonLabels", "$.GroupLabels"] + [".Labels"] * 2 * (dot == "alert"))
+
+    def many(self, dot: str) -> str:
+        return self.rng.choice(["$.Alerts.Firing", self.labels(dot), f"{self.labels(dot)}.Names"])
+
+    def test(self, dot: str) -> str:
+        forms = [f"{self.rng.choice(['eq', 'ne'])} {self.text(dot)} {self.text(dot)}"]
+        forms += [f"{self.rng.choice(['gt', 'le'])} (len {self.many(dot)}) {self.rng.randint(0, 3)}"]
+        forms += [f"and {self.text(dot)} {self.text(dot)}", f"not {self.text(dot)}"]
+        return self.rng.choice(forms)
+
+
 def theirs(template: str, data: dict[str, Any], folder: Path) -> str:
     (folder / "named.tmpl").write_text(NAMED)
     (folder / "data.json").write_text(json.dumps(data))
@@ -182,3 +264,11 @@ def test_a_translated_template_says_what_amtool_says(template, tmp_path):
 )
 def test_a_translated_template_says_the_same_of_nothing(template, tmp_path):
     assert ours(template, QUIET) == theirs(template, QUIET, tmp_path)
+
+
+def test_random_templates_say_what_amtool_says(tmp_path):
+    for number in range(RANDOM // 10):
+        maker = Random(random.Random(f"{SEED}-template-{number}"))
+        template = "\n=====\n".join(maker.block("data", 0) for _ in range(10))
+        data = DATA if number % 4 else QUIET
+        assert ours(template, data).split("=====") == theirs(template, data, tmp_path).split("====="), template
