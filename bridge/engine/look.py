@@ -164,7 +164,7 @@ class Look:
 
         self._metrics.set_queue_age("deliveries", age(oldest.deliveries))
         self._metrics.set_queue_age("steps", age(oldest.timers, "step"))
-        self._metrics.set_queue_age("judgements", age(oldest.timers, "flush", "alert"))
+        self._metrics.set_queue_age("judgements", age(oldest.timers, "flush", "alert", "group", "silence"))
         self._metrics.set_queue_age("requests", age({"": oldest.request} if oldest.request else {}))
 
     async def _stuck_now(self, oldest: Oldest, now: datetime) -> tuple[Stuck, ...]:
