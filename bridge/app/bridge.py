@@ -92,7 +92,7 @@ class Bridge:
         )
         self.transactions, self.sender = parts.transactions, parts.sender
         self.intake, self.operator, self.silences = parts.intake, parts.operator, parts.silences
-        self.membership = parts.membership
+        self.membership, self.explainer = parts.membership, parts.explainer
         self._keys = keys
         self.watch = SelfWatch(
             database, parts, keys, clock, metrics, redactor.clean,

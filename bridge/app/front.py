@@ -58,6 +58,7 @@ class Front:
         app = main_application(
             webhooks=self._webhooks,
             operator=bridge.operator,
+            explainer=bridge.explainer,
             state=bridge,
             reload=bridge.reload,
             gate=self._gate,

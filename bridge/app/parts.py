@@ -13,6 +13,7 @@ from bridge.domain.clock import Clock
 from bridge.engine import doubt
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
+from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
@@ -64,6 +65,7 @@ class Parts:
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
         self.silences = SilenceBook(transactions, clock)
+        self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(
             transactions,
@@ -74,6 +76,9 @@ class Parts:
             self.leads,
             [Restoration(transactions).step, self.retention.step],
         )
+
+    def _ground(self) -> Ground:
+        return Ground(self.transactions.generation(), self.transactions.silences, self.transactions)
 
     def leads(self) -> bool:
         """Whether this bridge does what is done once for all."""

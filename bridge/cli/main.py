@@ -22,6 +22,7 @@ _MODULES = {
     "check": "bridge.cli.check",
     "schema": "bridge.cli.schema",
     "routes": "bridge.cli.routes",
+    "explain": "bridge.cli.explain",
     "fire": "bridge.cli.fire",
     "send": "bridge.cli.send",
     "incidents": "bridge.cli.incidents",
@@ -36,7 +37,7 @@ _MODULES = {
 }
 """Command or group → the module that has it: as `app`, or added by `register(app)`."""
 
-_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "send", "import"})
+_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "explain", "send", "import"})
 """Commands that run plugins, which may log; `serve` sets up its logs itself."""
 
 COULD_NOT = 3

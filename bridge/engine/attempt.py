@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import structlog
 from msgspec import Struct
 
 from bridge.channels.api import Context, Receipt
-from bridge.domain.alert import Status
+from bridge.domain.alert import Alert, Status
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import ChannelError, FailureReason, Retryable
@@ -25,7 +25,7 @@ from bridge.engine.render import IncidentView, render
 from bridge.net.deadline import Deadline
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage.deliveries import Claimed, Live
-from bridge.storage.incidents import Incident, Member
+from bridge.storage.incidents import Member
 
 _log = structlog.get_logger("bridge.attempt")
 
@@ -110,12 +110,12 @@ class Attempt(Struct, frozen=True):
             receiver=incident.receiver,
             source=incident.source,
             route=incident.route,
-            alerts=tuple(_alert(member) for member in _wanted(job, configured)),
+            alerts=tuple(alert_view(member.shown) for member in _wanted(job, configured)),
             group_labels=incident.group_labels,
             severity=incident.severity,
             opened_at=incident.opened_at,
             dedup=self.keys.idempotency("incident", incident.id, configured.name),
-            group_key=_group_key(incident),
+            group_key=incident.group_key or group_key_of(incident.route, incident.group_labels),
             external_url=incident.external_url,
             note=job.claimed.note,
             acknowledged_by=incident.acknowledged_by,
@@ -147,8 +147,8 @@ def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:
     return wanted or list(job.members)
 
 
-def _alert(member: Member) -> AlertView:
-    alert = member.shown
+def alert_view(alert: Alert) -> AlertView:
+    """An alert as it is shown, once hooks' labels and annotations are merged in."""
     return AlertView(
         fingerprint=alert.fingerprint,
         status=alert.status,
@@ -163,12 +163,10 @@ def _alert(member: Member) -> AlertView:
     )
 
 
-def _group_key(incident: Incident) -> str:
+def group_key_of(route: str, labels: Mapping[str, str]) -> str:
     """The group as receivers written for Alertmanager expect it, made from what identifies the group here."""
-    if incident.group_key:
-        return incident.group_key
-    labels = ", ".join(f'{name}="{value}"' for name, value in sorted(incident.group_labels.items()))
-    return f"{{}}/{incident.route}:{{{labels}}}"
+    listed = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    return f"{{}}/{route}:{{{listed}}}"
 
 
 def _notice(configured: ConfiguredChannel, claimed: Claimed, keys: InstanceKeys) -> IncidentView:

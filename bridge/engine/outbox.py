@@ -11,6 +11,7 @@ from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
 from bridge.engine import storm
 from bridge.engine.doubt import waits_in_doubt
+from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
@@ -128,14 +129,19 @@ async def _who_heard(work: Work, incident: Incident) -> list[str]:
     return [*told, *(channel for _id, channel, _reason, _leased in waiting)]
 
 
-def _wants(work: Work, incident: Incident, channel: str, reason: Reason) -> bool:
-    configured = work.generation.channels.get(channel)
-    if configured is None:
-        return True
+def refusal(configured: ConfiguredChannel, reason: Reason) -> str:
+    """Which of its options keeps such a word from a channel; empty if it wants it."""
     options = configured.options
     if reason is Reason.ACKNOWLEDGED and configured.follows:
-        return True
-    if reason in options.send_on and (options.send_resolved or reason is not Reason.RESOLVED):
+        return ""
+    if reason not in options.send_on:
+        return "send_on"
+    return "" if options.send_resolved or reason is not Reason.RESOLVED else "send_resolved"
+
+
+def _wants(work: Work, incident: Incident, channel: str, reason: Reason) -> bool:
+    configured = work.generation.channels.get(channel)
+    if configured is None or not refusal(configured, reason):
         return True
     work.record(Kind.SUPPRESSED, incident=incident.id, channel=channel, reason="send_on", detail=reason.value)
     work.effects.suppressed.append(("send_on", reason.value))

@@ -216,6 +216,11 @@ async def _existing(work: Work, silence: str) -> Silence:
     return _silence(found)
 
 
+async def unended(tx: Tx, now: datetime) -> Silences:
+    """Those that are in force at that moment or will be, as a database has them."""
+    return Silences(map(_silence, await silences.unended(tx, now)))
+
+
 def _silence(row: StoredSilence) -> Silence:
     matchers = tuple(Matcher(name, cast("Operator", operator), value) for name, operator, value in row.matchers)
     return Silence(

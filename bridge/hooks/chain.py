@@ -77,14 +77,19 @@ class Link(Struct, frozen=True):
     on_error: Literal["open", "closed"] = "open"
     budget: float = HookOptions.model_fields["budget"].default.total_seconds()
 
+    @property
+    def does_io(self) -> bool:
+        """Whether the hook may wait for something; one that does not say so may."""
+        return bool(getattr(self.hook, "does_io", True))
+
 
 class Chain:
     """Hooks in the order in which they see a notification."""
 
     def __init__(self, hooks: Sequence[Link | Hook]) -> None:
         """A bare hook gets its class's name and the default policy."""
-        self._links = tuple(hook if isinstance(hook, Link) else Link(hook.name, hook) for hook in hooks)
-        self.does_io: bool = any(getattr(link.hook, "does_io", True) for link in self._links)
+        self.links = tuple(hook if isinstance(hook, Link) else Link(hook.name, hook) for hook in hooks)
+        self.does_io: bool = any(link.does_io for link in self.links)
 
     async def run(self, notification: Notification) -> Judged:
         """Judges the notification. Never suspends unless `does_io`. Raises nothing but cancellation."""
@@ -101,9 +106,9 @@ class Chain:
         return self._drive(0, notification)
 
     def _drive(self, index: int, notification: Notification) -> Judged:
-        if index == len(self._links):
+        if index == len(self.links):
             return Judged(Pass(notification), "", ())
-        link = self._links[index]
+        link = self.links[index]
         turn = _Turn(self, index, link)
         try:
             answer = _driven(link.hook(notification, turn.forward))
@@ -112,9 +117,9 @@ class Chain:
         return turn.settle(answer, notification.now) or turn.skip(self._drive(index + 1, notification))
 
     async def _wait(self, index: int, notification: Notification) -> Judged:
-        if index == len(self._links):
+        if index == len(self.links):
             return Judged(Pass(notification), "", ())
-        link = self._links[index]
+        link = self.links[index]
         turn = _Turn(self, index, link)
         timer = turn.timer = asyncio.timeout(link.budget)
         answer: object

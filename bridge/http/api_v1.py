@@ -13,7 +13,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage
-from bridge.http import backups, deliveries
+from bridge.http import backups, deliveries, explain
 from bridge.http.access import Principal, Role
 from bridge.http.acting import Act, Acting
 from bridge.http.asking import CURSOR, INCIDENT, LIMIT, NUMBER, WORD, as_json, asked, limit, matching, named, states
@@ -45,17 +45,20 @@ _STATES = Parameter("state", "only these states", {"type": "string", "enum": lis
 class ApiV1:
     """The handlers. Errors of the engine become problems; a database that is busy is 503."""
 
-    def __init__(self, operator: Operator, reader: BodyReader, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, operator: Operator, explainer: explain.Answers, reader: BodyReader, gate: Gate, clock: Clock
+    ) -> None:
         self._operator = operator
         self._acting = acting = Acting(reader, gate)
         self._clock = clock
         self._deliveries = deliveries.DeliveriesApi(operator, acting, clock)
         self._backups = backups.BackupsApi(operator, acting, clock)
+        self._explain = explain.ExplainApi(explainer, acting, clock)
 
     def operations(self) -> tuple[Operation, ...]:
         return (
             *self._incident_operations(), *self._deliveries.operations(), self._audit_operation(),
-            *self._backups.operations(),
+            *self._backups.operations(), *self._explain.operations(),
         )  # fmt: skip
 
     def _incident_operations(self) -> tuple[Operation, ...]:

@@ -9,6 +9,7 @@ from bridge.http.access import Principal, Role
 from bridge.http.api_v1 import ApiV1, Operator
 from bridge.http.asking import as_json
 from bridge.http.body import BodyReader
+from bridge.http.explain import Answers
 from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
 from bridge.http.openapi import document
@@ -21,6 +22,7 @@ def main_application(
     *,
     webhooks: Webhooks,
     operator: Operator,
+    explainer: Answers,
     state: State,
     reload: Reload,
     gate: Gate,
@@ -32,7 +34,7 @@ def main_application(
     prefix: str = "",
 ) -> web.Application:
     """Everything. `url` is the external one; its path is the `prefix`, without a slash at the end."""
-    api = ApiV1(operator, reader, gate, clock)
+    api = ApiV1(operator, explainer, reader, gate, clock)
     health = HealthPages(state, metrics, gate)
 
     async def describe(_request: web.Request, _principal: Principal) -> web.Response:

@@ -184,13 +184,18 @@ def open_audit_log(database: Path | Address) -> Iterator[AuditLog]:
     if not database.is_file():
         raise StorageError(f"{database}: there is no database")
     try:
-        with closing(_connect(database)) as connection:
+        with closing(connect_to_read(database)) as connection:
             yield SqliteAuditLog(connection)
     except sqlite3.Error as error:
         raise StorageError(f"{database}: cannot be read: {error}") from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, with a snapshot taken now.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
     connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, isolation_level=None)
     connection.text_factory = lambda stored: stored.decode("utf-8", "replace")  # a tampered text must not stop a reader
     try:

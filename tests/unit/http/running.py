@@ -145,6 +145,7 @@ async def running(
     app = main_application(
         webhooks=webhooks,
         operator=NoOperator() if operator is None else operator,
+        explainer=NoOperator(),  # type: ignore[arg-type]
         state=state,
         reload=reload,
         gate=gate,
