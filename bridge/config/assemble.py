@@ -22,6 +22,7 @@ from bridge.config.named_sections import NamedSections
 from bridge.config.names import Names
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
+from bridge.config.recurring import read_silences
 from bridge.config.registries import ChannelCatalogue, HookCatalogue
 from bridge.config.routes import RouteReader
 from bridge.config.sections import Sections
@@ -139,6 +140,7 @@ class _Assembly:
             plugins=self.plugins,
             inhibit_rules=self._inhibit_rules(),
             time_intervals=self._intervals(),
+            silences=read_silences(sections, names, findings),
             fallback=self._fallback(names),
         )
         self._judge_whole(config)

@@ -12,6 +12,7 @@ from bridge.channels.api import ChannelOptions
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
+from bridge.config.recurring import RecurringSilence
 from bridge.config.senders import AccessSettings, SourceSettings
 from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.domain.escalation import Step
@@ -69,6 +70,7 @@ class Config(Struct, frozen=True):
     plugins: tuple[Path, ...] = ()
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: tuple[TimeInterval, ...] = ()
+    silences: tuple[RecurringSilence, ...] = ()
     fallback: str | None = None
     max_in_flight: int = 1000
     reopen_within: timedelta = timedelta(hours=1)

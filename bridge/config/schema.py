@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from bridge.config.escalations import StepSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
+from bridge.config.recurring import RecurringSilence
 from bridge.config.registries import ChannelCatalogue, HookCatalogue
 from bridge.config.routes import RouteSettings
 from bridge.config.sections import SETTINGS
@@ -42,6 +43,7 @@ def json_schema(channels: ChannelCatalogue, hooks: HookCatalogue) -> Schema:
         RouteSettings,
         InhibitRule,
         TimeInterval,
+        RecurringSilence,
     ]
     own += [*channel_models.values(), *hook_models.values()]
     references, definitions = _definitions(own)
@@ -77,6 +79,7 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
         "inhibit_rules": _optional({"type": "array", "items": references[InhibitRule]}),
         "time_intervals": intervals,
         "mute_time_intervals": intervals,
+        "silences": _optional({"type": "array", "items": references[RecurringSilence]}),
         "plugins": _optional(_NAMES),
         "fallback": _optional({"type": "string", "description": "the channel that hears of the bridge's own troubles"}),
         "max_in_flight": _optional(

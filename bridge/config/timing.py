@@ -1,4 +1,4 @@
-"""A configuration's time intervals and inhibition rules as what routing asks."""
+"""A configuration's time intervals, inhibition rules and recurring silences as what routing asks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.config import intervals as written
 from bridge.config.model import Config
+from bridge.config.recurring import RecurringSilence, matchers_of
 from bridge.routing.entries import Entry, Range
 from bridge.routing.inhibition import Inhibition, Rule
 from bridge.routing.intervals import TimeInterval
-from bridge.routing.matchers import Matcher, from_match, parse_matchers
+from bridge.routing.matchers import Matcher, from_match
+from bridge.routing.recurring import Notice, Recurring
 
 _LOCAL = Path("/etc/localtime")
 
@@ -30,6 +32,22 @@ def intervals_of(config: Config) -> Mapping[str, TimeInterval]:
 def inhibition_of(config: Config) -> Inhibition:
     """The rules, in their order."""
     return Inhibition(map(_rule, config.inhibit_rules))
+
+
+def recurring_of(config: Config, intervals: Mapping[str, TimeInterval]) -> Mapping[str, Recurring]:
+    """The recurring silences by name."""
+    return {silence.name: _recurring(silence, intervals) for silence in config.silences}
+
+
+def _recurring(silence: RecurringSilence, intervals: Mapping[str, TimeInterval]) -> Recurring:
+    return Recurring(
+        name=silence.name,
+        matchers=matchers_of(silence.matchers),
+        intervals=tuple(intervals[name] for name in silence.time_intervals),
+        owner=silence.owner,
+        comment=silence.comment,
+        notice=None if silence.notice is None else Notice(silence.notice.before, silence.notice.to or ""),
+    )
 
 
 def _entry(entry: written.IntervalEntry) -> Entry:
@@ -53,7 +71,7 @@ def _rule(rule: written.InhibitRule) -> Rule:
 
 
 def _matchers(texts: tuple[str, ...], match: Mapping[str, str], match_re: Mapping[str, str]) -> tuple[Matcher, ...]:
-    return (*(matcher for text in texts for matcher in parse_matchers(text)), *from_match(match, match_re))
+    return (*matchers_of(texts), *from_match(match, match_re))
 
 
 def _zone(location: str) -> tzinfo:

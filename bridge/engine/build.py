@@ -11,7 +11,7 @@ from bridge.channels.api import ChannelOptions
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.model import ChannelEntry, Config
 from bridge.config.open_secrets import SecretOpener, open_channel
-from bridge.config.timing import inhibition_of, intervals_of
+from bridge.config.timing import inhibition_of, intervals_of, recurring_of
 from bridge.domain.errors import BridgeError, ConfigError, SecretError
 from bridge.domain.secret import Secret
 from bridge.engine.generation import ConfiguredChannel, Generation, Heartbeat, walk
@@ -43,6 +43,7 @@ class Builder:
         """
         channels = {name: self._channel(config, name, opener) for name in config.channels}
         routes = {route.id: route for route in walk(config.route)}
+        intervals = intervals_of(config)
         made: dict[tuple[HookCall, ...], Chain] = {}
         for route in routes.values():
             if route.hooks not in made:
@@ -61,7 +62,8 @@ class Builder:
             http=self._http,
             heartbeat=self._heartbeat(config, opener),
             inhibition=inhibition_of(config),
-            intervals=intervals_of(config),
+            intervals=intervals,
+            recurring=recurring_of(config, intervals),
         )
 
     def _heartbeat(self, config: Config, opener: SecretOpener) -> Heartbeat | None:

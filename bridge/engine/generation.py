@@ -20,6 +20,7 @@ from bridge.hooks.chain import Chain
 from bridge.net import HttpClient
 from bridge.routing.inhibition import Inhibition
 from bridge.routing.intervals import TimeInterval
+from bridge.routing.recurring import Recurring
 from bridge.routing.route import Route
 from bridge.templates import Templates
 
@@ -76,6 +77,7 @@ class Generation(Struct, frozen=True):
     heartbeat: Heartbeat | None = None
     inhibition: Inhibition = Inhibition()
     intervals: Mapping[str, TimeInterval] = {}
+    recurring: Mapping[str, Recurring] = {}
 
     def timing(self, route: str, source: str) -> Timing:
         """When groups of a route are looked at, by how their alerts came: what a sender grouped and timed is told at once

@@ -12,7 +12,7 @@ from typing import cast
 from bridge.domain.errors import BridgeError
 from bridge.ingest.posted_silence import Parts, PostedSilence
 from bridge.routing.matchers import Matcher, Operator
-from bridge.routing.silences import Silence
+from bridge.routing.silences import Silence, hides_everything
 
 
 class SilenceRefused(BridgeError):  # noqa: N818 - the outcome is the name
@@ -39,7 +39,7 @@ def matchers_of(parts: Sequence[Parts]) -> tuple[Matcher, ...]:
         SilenceRefused: one is invalid, or all of them match what has no labels.
     """
     found = tuple(_matcher(index, part) for index, part in enumerate(parts))
-    if all(_matches_empty(matcher) for matcher in found):
+    if hides_everything(found):
         raise SilenceRefused("invalid silence: matcher set 0: at least one matcher must not match the empty string")
     return found
 
@@ -66,11 +66,6 @@ def _matcher(index: int, part: Parts) -> Matcher:
         return Matcher(name, cast("Operator", operator), value)
     except ValueError as error:
         raise SilenceRefused(f"{where}: {error}") from None
-
-
-def _matches_empty(matcher: Matcher) -> bool:
-    """Negative matchers count as ones that do not, as in Alertmanager."""
-    return matcher.op in {"=", "=~"} and matcher.accepts("")
 
 
 def _second(at: datetime) -> datetime:

@@ -84,5 +84,13 @@ class Silences:
         return tuple(found)
 
 
+def hides_everything(matchers: Iterable[Matcher]) -> bool:
+    """Whether these are no matchers for a silence: none is about a label that an alert must have.
+
+    Negative matchers count as ones that are, as in Alertmanager.
+    """
+    return all(matcher.op in {"=", "=~"} and matcher.accepts("") for matcher in matchers)
+
+
 def _matchers(silence: Silence) -> Sequence[Matcher]:
     return silence.matchers

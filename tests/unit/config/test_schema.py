@@ -14,6 +14,8 @@ from bridge.config.schema import json_schema
 from bridge.config.sections import SHAPES
 from bridge.hooks.registry import HookRegistry
 from tests.unit.config.test_load import FULL
+from tests.unit.config.test_recurring import HEAD as WITH_INTERVALS
+from tests.unit.config.test_recurring import WHOLE as RECURRING
 from tests.unit.config.test_routes import HEAD, INTERVALS
 from tests.unit.config.test_team_files import PAYMENTS, SHOP
 from tests.unit.config.written import SMALLEST, load_text
@@ -50,6 +52,8 @@ def test_every_section_channel_and_hook_is_in_it(schema: dict[str, Any]) -> None
         PAYMENTS,
         SHOP,
         HEAD + INTERVALS + "route: {receiver: a}",
+        WITH_INTERVALS + RECURRING,
+        "silences: [{name: x, matchers: a=b, time_intervals: [n], owner: o, comment: , notice: {before: 5m}}]",
         "channels: {a: {type: console, max_in_flight: env:MANY, rate: 'file:/x'}}\nroute: {receiver: a, hooks: }",
         "server: {tls: }\nsources: {am: }\nroute: {receiver: a, routes: [{match: {a: b}, continue: true}]}",
         "sources: {am: {auth: {bearer: env:A}, settle: 0}}\npeople: {x: 1}",
@@ -77,6 +81,8 @@ def test_the_examples_are_valid(schema: dict[str, Any], path: Path) -> None:
         ("channels: {a: {type: console, max_in_flight: many}}", "channels/a/max_in_flight"),
         ("channels: {a: {type: email}}", "channels/a"),
         ("receivers: {a: b}", "receivers/a"),
+        ("silences: [{name: x, matchers: [a=b], owner: o}]", "silences"),
+        ("silences: [{name: x, matchers: [a=b], time_intervals: [n], owner: o, notice: {to: a}}]", "silences"),
         ("escalations: {a: []}", "escalations/a"),
         ("escalations: {a: [{after: 5m}]}", "escalations/a/0"),
         ("hooks: [dedup]", "hooks"),
