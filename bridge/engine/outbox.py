@@ -115,11 +115,13 @@ async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
     return True
 
 
-async def notice(work: Work, text: str, *, about: str = "") -> None:
-    """Queue word from the bridge itself to the fallback; `about` names the channel it is about, which is not used."""
-    fallback = work.generation.fallback_for(about) if about else work.generation.config.fallback or ""
-    if fallback:
-        live = await deliveries.add(work.tx, "", fallback, fallback, Reason.NOTICE, text, work.now, work.now)
+async def notice(work: Work, text: str, *, about: str = "", to: str = "") -> None:
+    """Queue word from the bridge itself to a receiver or channel, else to the fallback; `about` names the channel it is
+    about, which is not used.
+    """
+    receiver = to or (work.generation.fallback_for(about) if about else work.generation.config.fallback or "")
+    for channel in work.generation.config.channels_of(receiver) if to else filter(None, (receiver,)):
+        live = await deliveries.add(work.tx, "", channel, receiver, Reason.NOTICE, text, work.now, work.now)
         work.effects.live.append(live)
 
 

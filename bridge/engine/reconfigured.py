@@ -1,10 +1,10 @@
-"""A configuration comes into force: which alerts inhibit others by its rules, and what is hidden no longer."""
+"""A configuration comes into force: its recurring silences, which alerts inhibit others, and what is hidden no longer."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from bridge.engine import groups, muting
+from bridge.engine import groups, muting, recurring
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.storage import journal
@@ -16,6 +16,7 @@ _PAGE = 1000
 
 async def adopt(transactions: Transactions, now: datetime) -> None:
     """Bring what is stored in line with the configuration in force. Page by page, beside everything else."""
+    await recurring.look(transactions, now)
     inhibition = transactions.generation().inhibition
     rules = ",".join(sorted(inhibition.keys))
     if await transactions.read(lambda tx: journal.fact(tx, _RULES)) != rules or transactions.owner:

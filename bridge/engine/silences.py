@@ -161,6 +161,25 @@ class SilenceBook:
         self.snapshot = self._transactions.silences = Silences(self._known.values())
 
 
+async def find(tx: Tx, silence: str) -> Silence | None:
+    """One of those that are kept."""
+    found = await silences.get(tx, silence)
+    return None if found is None else _silence(found)
+
+
+async def begin(work: Work, silence: Silence) -> None:
+    """Make a silence within a larger unit; by the version that grows those who keep silences in memory learn of it."""
+    await _keep(work, silence, Kind.SILENCE_CREATED)
+    await _ring(work, silence, at_once=True)
+    await silences.changed(work.tx)
+
+
+async def end(work: Work, silence: Silence, reason: str) -> None:
+    """End one, as `begin` makes one."""
+    await _end(work, silence, "bridge", reason)
+    await silences.changed(work.tx)
+
+
 async def _put(work: Work, wanted: Silence) -> _Change:
     found = await _existing(work, wanted.id) if wanted.id else None
     if found is not None and may_keep_id(found, wanted, work.now):
@@ -178,14 +197,16 @@ async def _put(work: Work, wanted: Silence) -> _Change:
     return _Change(made.id, await silences.changed(work.tx), changed)
 
 
-async def _end(work: Work, found: Silence, actor: str) -> Silence:
+async def _end(work: Work, found: Silence, actor: str, reason: str = "") -> Silence:
     ended = replace(found, starts_at=min(found.starts_at, work.now), ends_at=work.now, updated_at=work.now)
-    await _keep(work, ended, Kind.SILENCE_EXPIRED, actor)
+    await _keep(work, ended, Kind.SILENCE_EXPIRED, actor, reason=reason)
     await _ring(work, ended, at_once=True)
     return ended
 
 
-async def _keep(work: Work, silence: Silence, kind: Kind, actor: str = "", replaces: str = "") -> None:
+async def _keep(
+    work: Work, silence: Silence, kind: Kind, actor: str = "", *, reason: str = "", replaces: str = ""
+) -> None:
     """Store it, and put on record who did what."""
     await silences.put(work.tx, _stored(silence))
     detail = {
@@ -197,7 +218,7 @@ async def _keep(work: Work, silence: Silence, kind: Kind, actor: str = "", repla
         **({"replaces": replaces} if replaces else {}),
     }
     actor = actor or silence.created_by or "anonymous"
-    work.record(kind, actor=actor, detail=msgspec.json.encode(detail).decode())
+    work.record(kind, actor=actor, reason=reason, detail=msgspec.json.encode(detail).decode())
 
 
 async def _ring(work: Work, silence: Silence, *, at_once: bool) -> None:

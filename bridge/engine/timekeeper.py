@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import groups, silencing
+from bridge.engine import groups, recurring, silencing
 from bridge.engine.escalator import take_step
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
@@ -65,7 +65,10 @@ class Timekeeper:
         due = await self._transactions.read(lambda tx: timers.due(tx, before, _PAGE))
         if any(timer.kind == "silence" for timer in due):
             await self._transactions.refresh_silences()
-        plain = [timer for timer in due if timer.kind != "flush"]
+        for timer in due:
+            if timer.kind == recurring.TIMER:
+                await recurring.turn(self._transactions, timer, now)
+        plain = [timer for timer in due if timer.kind not in {"flush", recurring.TIMER}]
         if plain:
             await self._take_all(plain, now)
         judgements = [timer for timer in due if timer.kind == "flush"]

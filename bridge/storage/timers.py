@@ -12,7 +12,7 @@ from bridge.storage.transaction import Tx
 
 class Timer(Struct, frozen=True):
     """`kind`: `step` (an escalation goes on), `flush` (an incident is judged again), `alert` (a report is judged again),
-    `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends).
+    `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at).
 
     `data` is the kind's own text.
     """
