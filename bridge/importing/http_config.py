@@ -67,11 +67,20 @@ def authentication(conversion: Conversion, config: Place, channel: str) -> Optio
     return options
 
 
-def leave_authentication(conversion: Conversion, config: Place) -> None:
-    """Credentials and headers of an integration whose channel has its own ways."""
+def leave_authentication(conversion: Conversion, config: Place, *, but_authorization: bool = False) -> None:
+    """Credentials and headers of an integration whose channel has its own ways; of one whose token is the
+    authorization, the rest.
+    """
     found = http_config(conversion, config)
-    if found is not None:
-        _leave(found, ("basic_auth", "authorization", "oauth2", "bearer_token", "bearer_token_file", "http_headers"))
+    if found is None:
+        return
+    _leave(found, ("basic_auth", "oauth2", "bearer_token", "bearer_token_file", "http_headers"))
+    authorization = found.get("authorization")
+    if authorization is not None and but_authorization:
+        if (kind := authorization.get("type")) is not None:
+            kind.noted("a token is sent as Bearer")
+    else:
+        _leave(found, ("authorization",))
 
 
 def _leave(found: Place, keys: tuple[str, ...]) -> None:

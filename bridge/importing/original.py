@@ -17,6 +17,7 @@ from bridge.domain.errors import ConfigError
 
 MAX_BYTES = 8 << 20
 MAX_NODES = 200_000
+_STANDARD = "tag:yaml.org,2002:"
 _MERGE = "tag:yaml.org,2002:merge"
 _BINARY = "tag:yaml.org,2002:binary"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -91,9 +92,9 @@ class _Building:
         self._count += 1
         if self._count > MAX_NODES or depth > MAX_DEPTH * 2:
             raise ConfigError(f"{mark}: too much nesting, or aliases that multiply")
+        if node.tag == _BINARY or not node.tag.startswith(_STANDARD):
+            raise ConfigError(f"{mark}: the tag {node.tag.replace(_STANDARD, '!!')} is not read; write the plain value")
         if isinstance(node, yaml.ScalarNode):
-            if node.tag == _BINARY:
-                raise ConfigError(f"{mark}: binary values are not read; write the text")
             return Scalar(mark, node.value, plain=node.style in {None, ""})
         if isinstance(node, yaml.SequenceNode):
             return Sequence(mark, tuple(self.node(item, depth + 1) for item in node.value))

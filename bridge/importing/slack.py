@@ -62,8 +62,7 @@ def slack(conversion: Conversion, config: Place, channel: str) -> Options | None
     if way is None or (way.app and _nowhere(config, where)):
         return None
     transport(conversion, config, channel)
-    if not way.authorized:
-        leave_authentication(conversion, config)
+    leave_authentication(conversion, config, but_authorization=way.authorized)
     colour = given(config, "color")
     if colour is not None and re.sub(r"\s|-", "", colour.text()) in _OWN_COLOURS:
         colour.noted("the colour follows the state here too")

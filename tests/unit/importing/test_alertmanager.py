@@ -11,6 +11,8 @@ import yaml
 from bridge.domain.errors import ConfigError
 from bridge.importing.alertmanager import Imported, import_file
 from bridge.importing.output import write
+from bridge.secrets.binding import Binding
+from bridge.secrets.keyring import Keyring
 
 ROUTE = {"receiver": "r"}
 
@@ -86,6 +88,17 @@ def test_an_http_config_of_ones_own_replaces_the_general_one_as_a_whole(tmp_path
     assert first["basic"] == {"username": "u", "password": "env:ALERTBRIDGE_R_WEBHOOK_1_BASIC_PASSWORD"}
     assert "bearer" not in first
     assert second["bearer"] == "env:ALERTBRIDGE_R_WEBHOOK_2_BEARER"
+
+
+def test_an_authorization_of_another_type_becomes_a_header(tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    hook = {"url": "http://a.example", "http_config": {"authorization": {"type": "Token", "credentials": "t0ken"}}}
+    file.write_text(yaml.safe_dump({"route": ROUTE, "receivers": [{"name": "r", "webhook_configs": [hook]}]}))
+    ring = Keyring.generate()
+    sealed = channel(import_file(file, ring.public(), "default"), "r-webhook-1")["headers"]["Authorization"]
+
+    place = Binding.at("default", ("channels", "r-webhook-1", "headers", "Authorization"))
+    assert ring.open(sealed, place) == "Token t0ken"
 
 
 def test_what_all_calls_have_in_common_is_a_setting_of_all_calls(tmp_path: Path) -> None:
@@ -199,8 +212,10 @@ def test_aliases_and_merge_keys_are_written_out(tmp_path: Path) -> None:
         "a: &a {b: *a}\n",
         "a: " + "[" * 500 + "]" * 500,
         "a: &a 1\n<<: *a\n",
+        "a: !vault b",
+        "a: !!binary aGVsbG8=",
     ],
-    ids=["multiplying", "recursive", "deep", "merged scalar"],
+    ids=["multiplying", "recursive", "deep", "merged scalar", "tag", "binary"],
 )
 def test_a_file_made_to_hurt_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "am.yml"

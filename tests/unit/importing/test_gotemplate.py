@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.importing.gotemplate.translate import Translator, Untranslatable
@@ -122,6 +122,7 @@ _PIECES = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(_PIECES.map("".join) | st.text(max_size=50).map("{{ {} }}".format))
 def test_any_text_is_translated_or_refused(text: str) -> None:
     with suppress(Untranslatable):

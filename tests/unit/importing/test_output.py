@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.config.yaml_nodes import parse_yaml, plain
@@ -32,6 +32,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.samp
 )
 
 
+@settings(deadline=None)
 @given(key=TEXTS.filter(bool), value=TEXTS)
 @example(key="k" * 300, value="v" * 2000 + "\n" + "w " * 300)
 @example(key="k", value="{{ a }}\n{% for x in y %}\n  {{ x }}\n{% endfor %}\n")
