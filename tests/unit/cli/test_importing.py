@@ -221,3 +221,23 @@ def test_a_file_that_is_not_there_exits_with_3() -> None:
 
 def test_an_unknown_way_with_secrets_is_wrong_usage() -> None:
     assert run("alertmanager.yml", "--secrets", "plain").exit_code == 2
+
+
+def test_one_option_without_a_counterpart_is_enough_for_an_exit_with_1() -> None:
+    Path("one.yml").write_text(
+        "route: {receiver: r}\nreceivers: [{name: r, webhook_configs: [{url: 'http://a.example', max_alerts: 3}]}]\n"
+    )
+    result = run("one.yml", "--output", "out.yml")
+
+    assert result.exit_code == 1
+    assert "1 left out, 0 variables to be set, 0 errors" in result.stderr
+    assert "max_alerts: LEFT OUT: there is no counterpart of max_alerts; every alert is in the payload" in result.stderr
+
+
+def test_a_report_moves_no_terminal() -> None:
+    Path("odd.yml").write_text('route: {receiver: "a\\e[2J\\n"}\nreceivers: [{name: "a\\e[2J\\n"}]\n')
+    result = run("odd.yml", "--output", "out.yml")
+
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output
+    assert "receivers.a\\x1b[2J\\n" in result.stderr
