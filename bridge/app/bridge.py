@@ -14,7 +14,7 @@ import structlog
 
 from bridge import __version__
 from bridge.app.descriptors import within_limits
-from bridge.app.files import http_of, keyring_of, open_database, read_files, registries_of
+from bridge.app.files import http_of, instance_keys, keyring_of, open_database, read_files, registries_of, usable
 from bridge.app.front import Front
 from bridge.app.parts import Parts
 from bridge.app.selfwatch import SelfWatch
@@ -117,14 +117,14 @@ class Bridge:
             BridgeError: it cannot start; the message says what to do.
         """
         loaded = await asyncio.to_thread(read_files, path)
-        config = _usable(loaded, strict=strict)
+        config = usable(loaded, strict=strict)
         database = await open_database(config, fatal)
         try:
             if loaded.refused:
                 good = await database.read(journal.good_files)
                 loaded = await asyncio.to_thread(read_files, path, good)
-                config = _usable(loaded, strict=strict)
-            bridge = cls(path, loaded, database, _keys(config, database), clock, Redactor())
+                config = usable(loaded, strict=strict)
+            bridge = cls(path, loaded, database, instance_keys(config, database), clock, Redactor())
             bridge.watch.feel(pulse or LoopPulse())
             bridge.watch.lost = partial(fatal, StorageFatal("the thread that commits has ended"))
             await bridge._run(config)
@@ -378,22 +378,6 @@ def _warn_of_durability(database: PostgresDatabase) -> None:
         _log.warning("durability", database=database.name, problem=text)
     if not database.standbys:
         _log.info("durability", database=database.name, note="no synchronous standby: promoting one may lose alerts")
-
-
-def _usable(loaded: Loaded, *, strict: bool) -> Config:
-    if loaded.config is None or (strict and loaded.errors):
-        raise ConfigError("\n".join(str(found) for found in loaded.errors))
-    return loaded.config
-
-
-def _keys(config: Config, database: Database) -> InstanceKeys:
-    """The keyring's keys, else those beside the database file. On PostgreSQL there is no start without a keyring."""
-    keyring = keyring_of(config)
-    if keyring is not None or not isinstance(database, SqliteDatabase):
-        if keyring is None:
-            raise ConfigError(f"the keyring {config.secrets.keyring} is gone")
-        return keyring.instance_keys()
-    return InstanceKeys.load_or_create(database.path.with_name(database.path.name + ".keys"))
 
 
 async def _refused(work: Work, *, text: str) -> None:

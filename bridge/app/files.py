@@ -14,6 +14,7 @@ from bridge.domain.errors import ConfigError, SecretError
 from bridge.domain.secret import Secret
 from bridge.hooks.registry import HookRegistry
 from bridge.net import Egress, HttpClient, client_tls
+from bridge.secrets.instance import InstanceKeys
 from bridge.secrets.keyring import Keyring, locate
 from bridge.storage.database import Database
 from bridge.storage.postgres_address import SCHEMES
@@ -107,3 +108,20 @@ def http_of(config: Config) -> HttpClient:
     proxy = None if outgoing.proxy is None else opener.secret(outgoing.proxy, "http", "proxy")
     egress = Egress(config.egress.allow, config.egress.denied_networks, config.egress.deny_private)
     return HttpClient(egress, proxy, client_tls(outgoing.ca_file, outgoing.cert_file, outgoing.key_file))
+
+
+def usable(loaded: Loaded, *, strict: bool) -> Config:
+    """The configuration to start with. Raises ConfigError if there is none, or `strict` and anything is wrong."""
+    if loaded.config is None or (strict and loaded.errors):
+        raise ConfigError("\n".join(str(found) for found in loaded.errors))
+    return loaded.config
+
+
+def instance_keys(config: Config, database: Database) -> InstanceKeys:
+    """The keyring's keys, else those beside the database file. On PostgreSQL there is no start without a keyring."""
+    keyring = keyring_of(config)
+    if keyring is not None or not isinstance(database, SqliteDatabase):
+        if keyring is None:
+            raise ConfigError(f"the keyring {config.secrets.keyring} is gone")
+        return keyring.instance_keys()
+    return InstanceKeys.load_or_create(database.path.with_name(database.path.name + ".keys"))
