@@ -18,7 +18,7 @@ from bridge.domain.ticks import Timing
 from bridge.engine import muting
 from bridge.engine.event import Event, FlushData
 from bridge.engine.group_decision import Found, Occasion, Standing, decide
-from bridge.engine.muting import MUTED, WAITS, Veil
+from bridge.engine.muting import ENDED, MUTED, WAITS, Veil
 from bridge.engine.telling import flush_data, suppress, tell_of
 from bridge.engine.work import Work
 from bridge.hooks.api import Transition
@@ -30,6 +30,7 @@ from bridge.storage.timers import Timer
 
 _ENCODER = msgspec.json.Encoder()
 _WAKING = FlushData(Transition.CHANGED, ())
+_UNTOLD = Veil(ENDED, "")
 
 
 async def note(work: Work, event: Event, timing: Timing) -> None:
@@ -95,15 +96,19 @@ async def look(work: Work, incident: Incident, data: FlushData, timing: Timing, 
     veils = await muting.veils(work, incident.route, members)
     if event is not None:  # it is no tick: what waits for one goes on waiting
         veils.update({one.alert_id: Veil(WAITS, "") for one in members if one.fires and one.hidden == WAITS})
+    else:
+        veils.update(await _unsaid(work, members, timing))
     touched = {alert.key for alert in (*event.opened, *event.ended)} if event else set()
     standings = [
         Standing(
-            member.alert_id, member.fires, _planned(member, timing, touched), member.hidden,
-            veils[member.alert_id].why if member.alert_id in veils else "", member.alert.key in touched,
+            member.alert_id, member.fires, _planned(member, timing, touched), _was(member, veils),
+            veils[member.alert_id].why if member.fires and member.alert_id in veils else "", member.alert.key in touched,
         )
         for member in members
     ]  # fmt: skip
     found = decide(standings, _occasion(work, incident, data, timing, event))
+    if found.transition is None and event is None:
+        veils.update({one.alert_id: _UNTOLD for one in members if _is_unsaid(one, timing)})
     planned = {one.alert: found.planned.get(one.alert, one.planned) for one in standings}
     await _keep(work, incident, members, veils, planned, found.again)
     incident = await _pause_or_resume(work, incident, standings)
@@ -186,6 +191,22 @@ def _occasion(work: Work, incident: Incident, data: FlushData, timing: Timing, e
     )
 
 
+def _was(member: Member, veils: Mapping[int, Veil]) -> str:
+    """What hid it until now; of one that ended, whether it was hidden throughout."""
+    return member.hidden if member.fires or member.alert_id not in veils else veils[member.alert_id].why
+
+
+def _is_unsaid(member: Member, timing: Timing) -> bool:
+    """Whether it fired and ended since the last tick."""
+    return timing.ticks and not member.fires and not member.planned and not member.hidden
+
+
+async def _unsaid(work: Work, members: Sequence[Member], timing: Timing) -> dict[int, Veil]:
+    """Of what fired and ended since the last tick, that which would be hidden now: it goes unsaid."""
+    found = [member for member in members if _is_unsaid(member, timing)]
+    return dict.fromkeys(await muting.hidden_now(work, found), _UNTOLD) if found else {}
+
+
 def _is_hidden(members: Sequence[Member], alert: int) -> bool:
     return any(member.alert_id == alert and member.hidden not in {"", WAITS} for member in members)
 
@@ -221,9 +242,10 @@ async def _keep(
     if again:
         await stored.withdraw(work.tx, incident.id, again)
     for veil, number in newly.items():
-        detail = f"{number} by {veil.by}"
-        work.record(Kind.SUPPRESSED, source=incident.source, incident=incident.id, reason=veil.why, detail=detail)
-        work.effects.suppressed.append(("muting", veil.why))
+        reason = "ended_untold" if veil.why == ENDED else veil.why
+        detail = f"{number} by {veil.by}" if veil.by else str(number)
+        work.record(Kind.SUPPRESSED, source=incident.source, incident=incident.id, reason=reason, detail=detail)
+        work.effects.suppressed.append(("muting", reason))
 
 
 async def _pause_or_resume(work: Work, incident: Incident, standings: list[Standing]) -> Incident:

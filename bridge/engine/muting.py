@@ -18,6 +18,8 @@ from bridge.storage.incidents import Member
 INHIBITED, MUTED, SILENCED = "inhibited", "muted", "silenced"
 WAITS = "waits"
 """It joined its group since the last tick."""
+ENDED = "ended"
+"""It ended, and nobody was or will be told that it fired."""
 
 
 class Veil(Struct, frozen=True):

@@ -18,10 +18,10 @@ from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident
 
 
-async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool) -> bool:
+async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool, only_ends: bool = False) -> bool:
     """Queue what the incident's receiver is to be told; whether anything was queued.
 
-    `first` says that the incident is new, so that nothing can be queued yet.
+    `first` says that the incident is new, so that nothing can be queued yet; `only_ends` that alerts ended and none began.
     """
     of_storm = incident.group_hash == GROUP
     channels: Iterable[str] = (incident.receiver,) if of_storm else work.generation.channels_of(incident.receiver)
@@ -29,7 +29,7 @@ async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool) -
         await storm.opened(work, incident)
     if reason is Reason.RESOLVED and not first:
         channels = await _who_heard(work, incident)
-    return await tell_channels(work, incident, channels, reason, first=first)
+    return await tell_channels(work, incident, channels, reason, first=first, only_ends=only_ends)
 
 
 async def tell_channels(
@@ -41,11 +41,12 @@ async def tell_channels(
     first: bool = False,
     note: str = "",
     step: str = "",
+    only_ends: bool = False,
 ) -> bool:
     """Queue one delivery for each channel that wants the reason; whether there was any. `step` is the escalation's."""
     queued = False
     for channel in dict.fromkeys(channels):
-        if _wants(work, incident, channel, reason):
+        if _wants(work, incident, channel, reason, only_ends=only_ends):
             await put(work, incident, channel, reason, first=first, note=note, step=step)
             queued = True
     return queued
@@ -131,19 +132,20 @@ async def _who_heard(work: Work, incident: Incident) -> list[str]:
     return [*told, *(channel for _id, channel, _reason, _leased in waiting)]
 
 
-def refusal(configured: ConfiguredChannel, reason: Reason) -> str:
-    """Which of its options keeps such a word from a channel; empty if it wants it."""
+def refusal(configured: ConfiguredChannel, reason: Reason, *, only_ends: bool = False) -> str:
+    """Which of its options keeps such a word from a channel; empty if it wants it. `only_ends`: nothing in it is new but ends."""
     options = configured.options
     if reason is Reason.ACKNOWLEDGED and configured.follows:
         return ""
     if reason not in options.send_on:
         return "send_on"
-    return "" if options.send_resolved or reason is not Reason.RESOLVED else "send_resolved"
+    ends = only_ends or reason is Reason.RESOLVED
+    return "send_resolved" if ends and not options.send_resolved else ""
 
 
-def _wants(work: Work, incident: Incident, channel: str, reason: Reason) -> bool:
+def _wants(work: Work, incident: Incident, channel: str, reason: Reason, *, only_ends: bool) -> bool:
     configured = work.generation.channels.get(channel)
-    if configured is None or not refusal(configured, reason):
+    if configured is None or not refusal(configured, reason, only_ends=only_ends):
         return True
     work.record(Kind.SUPPRESSED, incident=incident.id, channel=channel, reason="send_on", detail=reason.value)
     work.effects.suppressed.append(("send_on", reason.value))

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from bridge.domain.alert import API, Alert
+from bridge.domain.alert import API, Alert, Status
 from bridge.domain.audit import Kind
 from bridge.domain.escalation import schedule
 from bridge.domain.message import Reason
@@ -125,7 +125,10 @@ async def _pass(work: Work, incident: Incident, data: FlushData, passed: Notific
         if data.transition is not Transition.CHANGED or not rises:
             suppress(work, incident, "acknowledgement", "acknowledged")
             return incident
-    if not await outbox.tell(work, incident, REASONS[data.transition], first=data.first):
+    only_ends = data.transition is Transition.CHANGED and all(
+        alert.status is Status.RESOLVED for alert in passed.alerts
+    )
+    if not await outbox.tell(work, incident, REASONS[data.transition], first=data.first, only_ends=only_ends):
         return incident
     if passed.escalation and not incident.escalation and incident.state == "open":
         incident = await _escalate(work, incident, passed.escalation)

@@ -213,3 +213,28 @@ async def test_a_message_tried_again_before_the_tick_does_not_tell_what_waits_fo
         assert names(bench.sent[0]) == ["a firing"]
         await at(bench, minutes=6)
         assert names(bench.sent[1]) == ["a firing", "b firing"]
+
+
+async def test_a_second_firing_that_ends_before_its_tick_is_told_neither_then_nor_later(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        start = START + timedelta(hours=1)
+        await bench.post(over_api("Down", START, until=start, instance="a"), group_labels={})
+        await bench.post(over_api("Down", START, until=start, instance="b"), group_labels={})
+        await at(bench, minutes=1)
+        await bench.post(ended("Down", START, bench.clock.now(), instance="b"))
+        await at(bench, minutes=6)
+        await bench.post(over_api("Down", bench.clock.now(), until=start, instance="b"))
+        await bench.post(ended("Down", bench.clock.now(), bench.clock.turn(seconds=5), instance="b"))
+        assert await at(bench, minutes=12) == ["people opened", "people changed"]
+        await bench.post(over_api("Down", bench.clock.now(), until=start, instance="c"))
+        await at(bench, minutes=18)
+        assert names(bench.sent[-1]) == ["a firing", "c firing"]
+
+
+async def test_an_end_alone_is_no_word_to_a_channel_that_takes_none(tmp_path: Path) -> None:
+    text = TIMED.replace("people: {type: console}", "people: {type: console, send_resolved: false}")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        await bench.post(resolved(instance="b", end=bench.clock.now()))
+        assert await at(bench, minutes=12) == ["people opened"]

@@ -313,3 +313,14 @@ async def test_what_was_told_before_a_mute_is_announced_at_its_end_though_nothin
         await bench.post(firing(at=bench.clock.now()))
         assert await at(bench, minutes=29) == ["people opened"]
         assert await at(bench, minutes=31) == ["people opened", "people reminder"]
+
+
+async def test_what_ended_while_its_group_was_hidden_is_not_listed_when_it_opens(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await silence(bench, end=START + timedelta(minutes=30))
+        await bench.settle()
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await bench.post(resolved(instance="b", end=bench.clock.turn(seconds=5)))
+        await at(bench, minutes=36)
+        assert [names(message) for message in bench.sent] == [["a firing"]]
+        assert ("suppressed", "ended_untold", "") in await bench.audit()
