@@ -1,4 +1,4 @@
-# Targets: run, test, check, bench, faults. Each installs what it needs into .venv; stamps make the second time quick.
+# Targets: run, test, check, bench, faults, compat. Each installs what it needs into .venv; stamps make the second time quick.
 # Paths are relative, and tools are called as modules, so that the directory may have any name.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ FAULTS_SEED ?= $(shell date +%s)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench faults docs lock clean programs
+.PHONY: help run test check format bench faults compat docs lock clean programs
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ bench: .venv/dev.stamp programs ## measure beside a real Alertmanager; ONLY=part
 faults: .venv/dev.stamp programs ## crashes, power loss, replicas, failovers; QUICK=1, N=factor, FAULTS_SEED=n repeats a run
 	@echo 'FAULTS_SEED=$(FAULTS_SEED)'
 	@FAULTS_SEED='$(FAULTS_SEED)' $(BIN)/python -m tests.faults
+
+compat: .venv/dev.stamp programs ## the bridge beside a real Alertmanager; N=histories ROUTES=cases SEED=n ONLY=routes|histories|twin[:numbers]
+	@N='$(N)' ROUTES='$(ROUTES)' SEED='$(SEED)' ONLY='$(ONLY)' $(BIN)/python -m tests.compat
 
 docs: .venv/docs.stamp ## build the manual into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -1,0 +1,143 @@
+"""Whether two programs did the same with one history, and if not, whether exactly the differences are there that are argued for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+
+from tests.compat.history import History
+from tests.compat.live import Seen, Trace
+from tests.compat.model import Notification, Stream, Told, predict
+from tests.compat.setting import Setting
+from tests.compat.sink import Heard
+
+TOLERANCE = 0.75
+"""Seconds between the notifications of both programs, or between one and what is predicted."""
+
+Streams = dict[Stream, list[Notification]]
+
+
+class Verdict(Struct):
+    """`differences` counts, for each kind, the groups in which it shows. `apart` are the seconds between the notifications.
+    `unforeseen` is what the left program did otherwise than the model says: a defect of the model.
+    """
+
+    notifications: int = 0
+    groups: int = 0
+    looks: int = 0
+    suppressed: int = 0
+    differences: dict[str, int] = field(default_factory=dict)
+    apart: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unforeseen: list[str] = field(default_factory=list)
+
+
+class Program(Struct):
+    """What one program did with one history."""
+
+    name: str
+    streams: Streams
+    trace: Trace
+
+
+def streams(heard: Iterable[Heard], program: str, begin: float, setting: Setting) -> Streams:
+    """What a program sent to the receivers of one history, by receiver and group."""
+    found: Streams = {}
+    for one in heard:
+        if one.program == program and one.stream[0] in setting.receivers:
+            found.setdefault(one.stream, []).append(Notification(one.at - begin, one.content))
+    return found
+
+
+def judge(
+    setting: Setting, history: History, left: Program, right: Program, differing: tuple[str, ...], boundary: float
+) -> Verdict:
+    """`differing` are the differences that `right` may have from `left`: none for another Alertmanager."""
+    verdict = Verdict(problems=[*left.trace.problems, *right.trace.problems])
+    theirs = predict(setting, history, (), boundary)
+    ours = predict(setting, history, differing, boundary)
+    for stream in sorted(left.streams.keys() | right.streams.keys() | theirs.streams.keys() | ours.streams.keys()):
+        verdict.groups += 1
+        one, other = left.streams.get(stream, []), right.streams.get(stream, [])
+        verdict.notifications += len(one)
+        _same(
+            Verdict(problems=verdict.unforeseen),
+            stream,
+            ("predicted", theirs.streams.get(stream, [])),
+            (left.name, one),
+        )
+        if told(theirs, stream) == told(ours, stream):
+            _same(verdict, stream, (left.name, one), (right.name, other))
+            continue
+        for kind in _kinds(setting, history, stream, differing, boundary):
+            verdict.differences[kind] = verdict.differences.get(kind, 0) + 1
+        _same(verdict, stream, ("predicted", theirs.streams.get(stream, [])), (left.name, one))
+        _same(verdict, stream, ("predicted", ours.streams.get(stream, [])), (right.name, other))
+    if left.trace.kept != right.trace.kept:
+        verdict.problems.append(f"ids of edited silences kept: {left.trace.kept} and {right.trace.kept}")
+    for one, other in zip(left.trace.seen, right.trace.seen, strict=False):
+        _look(verdict, theirs, one, other)
+    return verdict
+
+
+def told(predicted: Told, stream: Stream) -> list[tuple[float, object]]:
+    return [(round(one.at, 2), one.content) for one in predicted.streams.get(stream, [])]
+
+
+def _kinds(
+    setting: Setting, history: History, stream: Stream, differing: tuple[str, ...], boundary: float
+) -> list[str]:
+    """The differences without which this group would be told otherwise."""
+    whole = told(predict(setting, history, differing, boundary), stream)
+    found = []
+    for kind in differing:
+        rest = tuple(other for other in differing if other != kind)
+        if told(predict(setting, history, rest, boundary), stream) != whole:
+            found.append(kind)
+    return found or ["several-at-once"]
+
+
+def _same(
+    verdict: Verdict, stream: Stream, one: tuple[str, list[Notification]], other: tuple[str, list[Notification]]
+) -> None:
+    apart = [abs(first.at - second.at) for first, second in zip(one[1], other[1], strict=False)]
+    verdict.apart.extend(apart)
+    same = [first.content for first in one[1]] == [second.content for second in other[1]]
+    if not same or max(apart, default=0.0) > TOLERANCE:
+        lines = [f"{stream[0]} {dict(stream[1])}:"]
+        for name, sent in (one, other):
+            lines += [f"  {name}:", *(f"    {shown(notification)}" for notification in sent)]
+        verdict.problems.append("\n".join(lines))
+
+
+def shown(notification: Notification) -> str:
+    alerts = "; ".join(f"{status} {labels} {dict(said) or ''}" for labels, status, said in notification.content)
+    return f"{notification.at:6.2f} {alerts}"
+
+
+def _look(verdict: Verdict, predicted: Told, one: Seen, other: Seen) -> None:
+    verdict.looks += 1
+    at = one.at
+    if one.groups != other.groups:
+        verdict.problems.append(f"groups at {at}:\n  {one.groups}\n  {other.groups}")
+    if one.alerts.keys() != other.alerts.keys():
+        verdict.problems.append(f"alerts at {at}: {sorted(one.alerts)} and {sorted(other.alerts)}")
+        return
+    for key, (state, silenced, inhibited, receivers) in one.alerts.items():
+        verdict.suppressed += state == "suppressed"
+        its = other.alerts[key]
+        if (state, silenced, bool(inhibited), receivers) != (its[0], its[1], bool(its[2]), its[3]):
+            verdict.problems.append(f"{key} at {at}: {one.alerts[key]} and {its}")
+        sources = {other.fingerprints.get(print_, print_) for print_ in its[2]}
+        if not sources <= predicted.ledger.inhibitors(key, at):
+            verdict.problems.append(f"{key} at {at} is said to be inhibited by {sources}")
+
+
+def farthest(verdicts: Iterable[Verdict]) -> tuple[float, float, float]:
+    """Median, 99th percentile and maximum of the seconds between notifications that correspond."""
+    apart = sorted(seconds for verdict in verdicts for seconds in verdict.apart)
+    if not apart:
+        return (math.nan, math.nan, math.nan)
+    return (apart[len(apart) // 2], apart[len(apart) * 99 // 100], apart[-1])
