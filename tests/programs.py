@@ -95,6 +95,7 @@ NEEDS = (
         "postgres", ("initdb", "postgres", "pg_basebackup", "psql"), "postgresql", " >= 14", _is_14_or_newer, whole=True
     ),
     Need("pgbouncer", ("pgbouncer",), "pgbouncer", "", _tells_its_version),
+    Need("prometheus", ("prometheus",), "prometheus", "", _tells_its_version),
     Need("strace", ("strace",), "strace", ", allowed to trace", _traces),
 )
 

@@ -87,7 +87,8 @@ class Ledger:
                 yield span.ends
 
     def _over(self, version: Version) -> float:
-        return version.ends if version.ends <= version.at else version.ends + self._grace
+        by_itself = version.ends > version.at and not version.timeout
+        return version.ends + self._grace if by_itself else version.ends
 
     def _sources(self, key: str) -> Iterator[str]:
         labels = self.labels[key]
