@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.compat import routes
-from tests.compat.batch import Batch, case, play_all
+from tests.compat.batch import TWIN, Batch, case, play_all
 from tests.compat.judge import farthest
 from tests.compat.model import DIFFERENCES
 
@@ -77,7 +77,7 @@ def _histories(numbers: list[int], *, twin: bool, explain: bool) -> Line:
     if explain:
         for one in cases:
             sys.stdout.write(f"{one.setting}\n" + "".join(f"{event}\n" for event in one.history.events))
-    batch = play_all(cases, twin=twin, planted=PLANTED)
+    batch = play_all(cases, TWIN if twin else PLANTED)
     part = "twin" if twin else "histories"
     problems = {}
     for number in numbers:

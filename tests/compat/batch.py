@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 import aiohttp
 from msgspec import Struct, field
@@ -22,7 +21,7 @@ from tests.compat.planted_bridge import compat_bridge
 from tests.compat.random_histories import MARGIN, Histories
 from tests.compat.rendering import alertmanager_yml, bridge_yml
 from tests.compat.setting import Setting
-from tests.compat.sink import Sink
+from tests.compat.sink import Heard, Sink
 from tests.running_alertmanager import alertmanager
 
 BOUNDARY = 8.0
@@ -31,18 +30,10 @@ LATE = MARGIN - 0.05
 SIZE = 50
 """Histories that run at the same time."""
 _AGAIN = 2
-_SIDES = ("left", "right")
+REAL, TWIN, BRIDGE = "alertmanager", "twin", ""
 NEVER = float("inf")
 _LEAD = 2.5
 """Seconds before the beginning at which Alertmanager starts its clean-up of empty groups anew."""
-
-
-class Running(Protocol):
-    @property
-    def url(self) -> str: ...
-
-
-Start = Callable[[Path, str], AbstractContextManager[Running]]
 
 
 class Case(Struct, frozen=True):
@@ -73,79 +64,100 @@ def case(seed: int, number: int) -> Case:
     return Case(number, *histories.make(f"h{number}", plain=number % 3 != 2))
 
 
-def play_all(cases: list[Case], *, twin: bool = False, planted: str = "") -> Batch:
+def play_all(cases: list[Case], challenger: str = BRIDGE) -> Batch:
     """Run them in batches; those for which the machine was too slow again, up to twice."""
     whole = Batch()
     for _ in range(1 + _AGAIN):
         missing = [one for one in cases if one.number not in whole.verdicts]
         groups: dict[tuple[bool, int], list[Case]] = {}
-        for one in missing:
-            groups.setdefault((bounded(one.number), missing.index(one) // SIZE), []).append(one)
-        for (boundary, _), group in sorted(groups.items()):
+        for place, one in enumerate(missing):
+            groups.setdefault((bounded(one.number), place // SIZE), []).append(one)
+        for _, group in sorted(groups.items()):
             with tempfile.TemporaryDirectory() as folder:
-                batch = asyncio.run(run(Path(folder), group, boundary=boundary, twin=twin, planted=planted))
+                batch = asyncio.run(run(Path(folder), group, [challenger]))[challenger]
             whole.verdicts |= batch.verdicts
             whole.late += batch.late
             whole.latest = max(whole.latest, batch.latest)
     return whole
 
 
-async def run(folder: Path, cases: list[Case], *, boundary: bool, twin: bool = False, planted: str = "") -> Batch:
-    """Alertmanager beside the bridge, or beside another Alertmanager (`twin`)."""
-    begin_at = _beginning(boundary=boundary)
-    async with Sink() as sink, aiohttp.ClientSession() as session:
+async def run(folder: Path, cases: list[Case], challengers: Sequence[str]) -> dict[str, Batch]:
+    """One Alertmanager beside each challenger: BRIDGE, TWIN, or the names of bugs planted in a bridge. All at once.
+
+    Either all of the cases are `bounded` or none.
+    """
+    boundary = bounded(cases[0].number)
+    begin_at = _beginning() if boundary else datetime.now(UTC) + timedelta(days=1)
+    names = [REAL, *challengers]
+    async with Sink() as sink, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         with ExitStack() as stack:
             minute = begin_at + timedelta(seconds=BOUNDARY)
             settings = [one.setting for one in cases]
-            theirs = alertmanager_yml(settings, f"{sink.url}/left", minute)
-            left = stack.enter_context(alertmanager(folder / "left", theirs))
-            if twin:
-                right: Running = stack.enter_context(
-                    alertmanager(folder / "right", alertmanager_yml(settings, f"{sink.url}/right", minute))
-                )
-            else:
-                text = bridge_yml(settings, f"{sink.url}/right", minute)
-                right = stack.enter_context(compat_bridge(folder / "right", text, planted))
+            urls = []
+            for place, name in enumerate(names):
+                address = f"{sink.url}/{place}"
+                if name in {REAL, TWIN}:
+                    text = alertmanager_yml(settings, address, minute)
+                    urls.append(stack.enter_context(alertmanager(folder / str(place), text)).url)
+                else:
+                    text = bridge_yml(settings, address, minute)
+                    urls.append(stack.enter_context(compat_bridge(folder / str(place), text, name)).url)
             if not boundary:
                 begin_at = datetime.now(UTC) + timedelta(seconds=_LEAD)
             loop = asyncio.get_running_loop()
             begin = loop.time() + (begin_at - datetime.now(UTC)).total_seconds()
             await asyncio.sleep(max(0.0, begin - loop.time() - _LEAD))
-            for url in (left.url, right.url) if twin else (left.url,):  # its clean-up of empty groups starts anew
-                async with session.post(f"{url}/-/reload") as answer:
-                    assert answer.status == 200
-            clients = [
-                Client("alertmanager", left.url, session, begin_at),
-                Client("bridge", right.url, session, begin_at),
-            ]
+            for name, url in zip(names, urls, strict=True):
+                if name in {REAL, TWIN}:  # its clean-up of empty groups starts anew
+                    async with session.post(f"{url}/-/reload") as answer:
+                        assert answer.status == 200
+            clients = [Client(name or "bridge", url, session, begin_at) for name, url in zip(names, urls, strict=True)]
             await play({one.setting.name: one.history for one in cases}, clients, begin)
         heard = sink.heard()
-    batch = Batch()
-    for one in cases:
-        programs = [
-            Program(client.name, streams(heard, side, begin, one.setting), client.traces[one.setting.name])
-            for client, side in zip(clients, _SIDES, strict=True)
-        ]
-        late = max(program.trace.late for program in programs)
-        batch.latest = max(batch.latest, late)
-        if late > LATE:
-            batch.late.append(one.number)
-        else:
-            differing = () if twin else DIFFERENCES
-            verdict = judge(one.setting, one.history, *programs, differing, _boundary(bounded(one.number)))
-            batch.verdicts[one.number] = verdict
-    return batch
+    played = _Played(cases, clients, heard, begin)
+    return {name: played.judged(place, name) for place, name in enumerate(names) if place}
+
+
+class _Played:
+    """What all programs did in one run."""
+
+    def __init__(self, cases: list[Case], clients: list[Client], heard: list[Heard], begin: float) -> None:
+        self._cases = cases
+        self._clients = clients
+        self._heard = heard
+        self._begin = begin
+
+    def judged(self, place: int, name: str) -> Batch:
+        """The challenger at this place beside the real Alertmanager."""
+        batch = Batch()
+        for one in self._cases:
+            programs = [self._program(at, one) for at in (0, place)]
+            late = max(program.trace.late for program in programs)
+            batch.latest = max(batch.latest, late)
+            if late > LATE:
+                batch.late.append(one.number)
+            else:
+                differing = () if name == TWIN else DIFFERENCES
+                boundary = _boundary(bounded(one.number))
+                batch.verdicts[one.number] = judge(one.setting, one.history, *programs, differing, boundary)
+        return batch
+
+    def _program(self, place: int, one: Case) -> Program:
+        client = self._clients[place]
+        return Program(
+            client.name,
+            streams(self._heard, str(place), self._begin, one.setting),
+            client.traces[one.setting.name],
+        )
 
 
 def _boundary(bounded: bool) -> float:
     return BOUNDARY if bounded else NEVER
 
 
-def _beginning(*, boundary: bool) -> datetime:
-    """When a batch begins: if need be so that a minute, not the day's first, is full at the boundary."""
-    begin = datetime.now(UTC) + timedelta(seconds=5)
-    if boundary:
-        minute = (begin + timedelta(seconds=BOUNDARY + 60)).replace(second=0, microsecond=0)
-        minute += timedelta(minutes=1) if minute.hour == minute.minute == 0 else timedelta()
-        begin = minute - timedelta(seconds=BOUNDARY)
-    return begin
+def _beginning() -> datetime:
+    """When a batch begins so that a minute, not the day's first, is full at its boundary."""
+    begin = datetime.now(UTC) + timedelta(seconds=10)
+    minute = (begin + timedelta(seconds=BOUNDARY + 60)).replace(second=0, microsecond=0)
+    minute += timedelta(minutes=1) if minute.hour == minute.minute == 0 else timedelta()
+    return minute - timedelta(seconds=BOUNDARY)

@@ -10,9 +10,12 @@ from msgspec import Struct, field
 from tests.compat.history import History
 from tests.compat.live import Seen, Trace
 from tests.compat.model import Notification, Stream, Told, predict
+from tests.compat.random_histories import END
 from tests.compat.setting import Setting
 from tests.compat.sink import Heard
 
+HORIZON = END - 0.5
+"""What one program did and the other did not until then is a difference; later it may have had no time for it."""
 TOLERANCE = 0.75
 """Seconds between the notifications of both programs, or between one and what is predicted."""
 
@@ -102,9 +105,13 @@ def _kinds(
 def _same(
     verdict: Verdict, stream: Stream, one: tuple[str, list[Notification]], other: tuple[str, list[Notification]]
 ) -> None:
-    apart = [abs(first.at - second.at) for first, second in zip(one[1], other[1], strict=False)]
+    both = list(zip(one[1], other[1], strict=False))
+    apart = [abs(first.at - second.at) for first, second in both]
     verdict.apart.extend(apart)
-    same = [first.content for first in one[1]] == [second.content for second in other[1]]
+    alone = [
+        notification for notification in (*one[1][len(both) :], *other[1][len(both) :]) if notification.at < HORIZON
+    ]
+    same = not alone and all(first.content == second.content for first, second in both)
     if not same or max(apart, default=0.0) > TOLERANCE:
         lines = [f"{stream[0]} {dict(stream[1])}:"]
         for name, sent in (one, other):

@@ -137,7 +137,7 @@ class Group:
         hidden = {key for key in self._present if self._hidden(key, at)}
         shown = firing - hidden
         if ANNOUNCED_AGAIN in self._rules and self._log is not None:
-            self._log[1].difference_update(firing & hidden)
+            self._log[1].difference_update(key for key in firing & hidden if self._quiet(key, at))
         over = resolved - hidden
         if END_TOLD in self._rules:
             over |= resolved & self._owed
@@ -182,7 +182,11 @@ class Group:
         return version.annotations
 
     def _hidden(self, key: str, at: float) -> bool:
-        return bool(self.muted(at) or self._ledger.silenced(key, at) or self._ledger.inhibitors(key, at))
+        return bool(self._ledger.inhibitors(key, at)) or self._quiet(key, at)
+
+    def _quiet(self, key: str, at: float) -> bool:
+        """Whether people asked for quiet."""
+        return self.muted(at) or bool(self._ledger.silenced(key, at))
 
     def _measure(self, at: float) -> None:
         for change in self._changes:
