@@ -1,7 +1,7 @@
 """`make compat`: random routes and random histories through a real Alertmanager and through the bridge; a table at the end.
 
 `python -m tests.compat` obeys N (histories, default 200), ROUTES (route cases, default 10,000), SEED (default 1) and ONLY:
-`routes`, `histories`, `routes:TREE,…`, `histories:NUMBER,…`, or `twin`, which puts a second Alertmanager in the bridge's place
+`routes`, `differences`, `histories`, each with `:NUMBER,…` for some of them, or `twin`, which puts a second Alertmanager in the bridge's place
 to show what the judge itself gets wrong. PLANTED names bugs to plant in the bridge. Exit 1 if anything disagreed.
 """
 
@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.compat import routes
-from tests.compat.batch import TWIN, Batch, case, play_all
+from tests.compat.batch import MEMORY, TWIN, Batch, Case, case, directed_case, play_all
+from tests.compat.directed import DIRECTED
 from tests.compat.judge import farthest
 from tests.compat.model import DIFFERENCES
 
@@ -46,8 +47,11 @@ def main() -> int:
     lines = []
     if part in {"", "routes"}:
         lines.append(_routes(chosen or list(range(-(-ROUTES // _CASES_OF_A_TREE)))))
+    if part in {"", "differences"}:
+        lines.append(_histories("differences", [directed_case(number) for number in chosen or range(len(DIRECTED))]))
     if part in {"", "histories", "twin"}:
-        lines.append(_histories(chosen or list(range(N)), twin=part == "twin", explain=bool(chosen)))
+        cases = [case(SEED, number) for number in chosen or range(N)]
+        lines.append(_histories(part or "histories", cases, explain=bool(chosen)))
     table = Table("what", "cases", "agreed", "figures", "disagreements")
     for line in lines:
         table.add_row(
@@ -63,7 +67,7 @@ def _routes(numbers: list[int]) -> Line:
     cases, groups, problems = 0, 0, {}
     for start in range(0, len(numbers), _TREES_AT_ONCE):
         trees = [routes.tree(SEED, number) for number in numbers[start : start + _TREES_AT_ONCE]]
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             routed = routes.compare(Path(folder), trees, PLANTED)
         cases += routed.cases
         groups += routed.groups
@@ -72,16 +76,14 @@ def _routes(numbers: list[int]) -> Line:
     return Line("routes", cases, f"{len(numbers)} trees, {groups} groups", problems)
 
 
-def _histories(numbers: list[int], *, twin: bool, explain: bool) -> Line:
-    cases = [case(SEED, number) for number in numbers]
+def _histories(part: str, cases: list[Case], *, explain: bool = False) -> Line:
     if explain:
         for one in cases:
             sys.stdout.write(f"{one.setting}\n" + "".join(f"{event}\n" for event in one.history.events))
-    batch = play_all(cases, TWIN if twin else PLANTED)
-    part = "twin" if twin else "histories"
+    batch = play_all(cases, TWIN if part == "twin" else PLANTED)
     problems = {}
-    for number in numbers:
-        verdict = batch.verdicts.get(number)
+    for one in cases:
+        verdict = batch.verdicts.get(one.number)
         found = (
             ["the machine was too slow"]
             if verdict is None
@@ -89,8 +91,8 @@ def _histories(numbers: list[int], *, twin: bool, explain: bool) -> Line:
             or [f"Alertmanager did what the model does not foresee: {text}" for text in verdict.unforeseen]
         )
         if found:
-            problems[f"make compat ONLY={part}:{number} SEED={SEED}"] = found
-    return Line(part, len(numbers), _figures(batch), problems)
+            problems[f"make compat ONLY={part}:{one.number} SEED={SEED}"] = found
+    return Line(part, len(cases), _figures(batch), problems)
 
 
 def _figures(batch: Batch) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 import aiohttp
 from msgspec import Struct, field
 
+from tests.compat.directed import DIRECTED
 from tests.compat.history import History
 from tests.compat.judge import Program, Verdict, judge, streams
 from tests.compat.live import Client, play
@@ -30,6 +32,8 @@ LATE = MARGIN - 0.05
 SIZE = 50
 """Histories that run at the same time."""
 _AGAIN = 2
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where databases are: a disk's pauses are not what is compared."""
 REAL, TWIN, BRIDGE = "alertmanager", "twin", ""
 NEVER = float("inf")
 _LEAD = 2.5
@@ -37,9 +41,12 @@ _LEAD = 2.5
 
 
 class Case(Struct, frozen=True):
+    """`bounded`: times begin and end while the history runs."""
+
     number: int
     setting: Setting
     history: History
+    bounded: bool
 
 
 class Batch(Struct):
@@ -52,16 +59,19 @@ class Batch(Struct):
     latest: float = 0.0
 
 
-def bounded(number: int) -> bool:
-    """Whether times begin and end while the history of this number runs: in every second batch."""
-    return number // SIZE % 2 == 1
-
-
 def case(seed: int, number: int) -> Case:
-    """The history of this number. Two of three have no outcome in which the programs are meant to differ."""
+    """The random history of this number. Two of three have no outcome in which the programs are meant to differ."""
     rng = random.Random(f"{seed}-{number}")
-    histories = Histories(rng, boundary=_boundary(bounded(number)))
-    return Case(number, *histories.make(f"h{number}", plain=number % 3 != 2))
+    bounded = number // SIZE % 2 == 1
+    histories = Histories(rng, boundary=_boundary(bounded))
+    return Case(number, *histories.make(f"h{number}", plain=number % 3 != 2), bounded)
+
+
+def directed_case(number: int) -> Case:
+    """The history of this number among those that show one difference each."""
+    directed = DIRECTED[number]
+    name = f"d{number}"
+    return Case(number, directed.setting(name), directed.history(name), directed.bounded)
 
 
 def play_all(cases: list[Case], challenger: str = BRIDGE) -> Batch:
@@ -71,9 +81,9 @@ def play_all(cases: list[Case], challenger: str = BRIDGE) -> Batch:
         missing = [one for one in cases if one.number not in whole.verdicts]
         groups: dict[tuple[bool, int], list[Case]] = {}
         for place, one in enumerate(missing):
-            groups.setdefault((bounded(one.number), place // SIZE), []).append(one)
+            groups.setdefault((one.bounded, place // SIZE), []).append(one)
         for _, group in sorted(groups.items()):
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
                 batch = asyncio.run(run(Path(folder), group, [challenger]))[challenger]
             whole.verdicts |= batch.verdicts
             whole.late += batch.late
@@ -86,7 +96,7 @@ async def run(folder: Path, cases: list[Case], challengers: Sequence[str]) -> di
 
     Either all of the cases are `bounded` or none.
     """
-    boundary = bounded(cases[0].number)
+    boundary = cases[0].bounded
     begin_at = _beginning() if boundary else datetime.now(UTC) + timedelta(days=1)
     names = [REAL, *challengers]
     async with Sink() as sink, aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -138,7 +148,7 @@ class _Played:
                 batch.late.append(one.number)
             else:
                 differing = () if name == TWIN else DIFFERENCES
-                boundary = _boundary(bounded(one.number))
+                boundary = _boundary(one.bounded)
                 batch.verdicts[one.number] = judge(one.setting, one.history, *programs, differing, boundary)
         return batch
 
