@@ -1,7 +1,7 @@
 """`make compat`: random routes and random histories through a real Alertmanager and through the bridge; a table at the end.
 
 `python -m tests.compat` obeys N (histories, default 200), ROUTES (route cases, default 10,000), SEED (default 1) and ONLY:
-`routes`, `differences`, `histories`, each with `:NUMBER,…` for some of them, or `twin`, which puts a second Alertmanager in the bridge's place
+`routes`, `directed`, `histories`, each with `:NUMBER,…` for some of them, or `twin`, which puts a second Alertmanager in the bridge's place
 to show what the judge itself gets wrong. PLANTED names bugs to plant in the bridge. Exit 1 if anything disagreed.
 """
 
@@ -47,8 +47,8 @@ def main() -> int:
     lines = []
     if part in {"", "routes"}:
         lines.append(_routes(chosen or list(range(-(-ROUTES // _CASES_OF_A_TREE)))))
-    if part in {"", "differences"}:
-        lines.append(_histories("differences", [directed_case(number) for number in chosen or range(len(DIRECTED))]))
+    if part in {"", "directed"}:
+        lines.append(_histories("directed", [directed_case(number) for number in chosen or range(len(DIRECTED))]))
     if part in {"", "histories", "twin"}:
         cases = [case(SEED, number) for number in chosen or range(N)]
         lines.append(_histories(part or "histories", cases, explain=bool(chosen)))

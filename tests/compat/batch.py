@@ -16,11 +16,11 @@ from msgspec import Struct, field
 
 from tests.compat.directed import DIRECTED
 from tests.compat.history import History
-from tests.compat.judge import Program, Verdict, judge, streams
+from tests.compat.judge import Program, Verdict, judge, patience, streams
 from tests.compat.live import Client, play
 from tests.compat.model import DIFFERENCES
 from tests.compat.planted_bridge import compat_bridge
-from tests.compat.random_histories import MARGIN, Histories
+from tests.compat.random_histories import Histories
 from tests.compat.rendering import alertmanager_yml, bridge_yml
 from tests.compat.setting import Setting
 from tests.compat.sink import Heard, Sink
@@ -28,7 +28,8 @@ from tests.running_alertmanager import alertmanager
 
 BOUNDARY = 8.0
 """Seconds after the beginning of a batch at which a minute is full, where times begin and end."""
-LATE = MARGIN - 0.05
+_APART = 0.08
+"""Seconds between the beginnings of directed histories."""
 SIZE = 50
 """Histories that run at the same time."""
 _AGAIN = 2
@@ -71,7 +72,7 @@ def directed_case(number: int) -> Case:
     """The history of this number among those that show one difference each."""
     directed = DIRECTED[number]
     name = f"d{number}"
-    return Case(number, directed.setting(name), directed.history(name), directed.bounded)
+    return Case(number, directed.setting(name), directed.history(name, number * _APART), directed.bounded)
 
 
 def play_all(cases: list[Case], challenger: str = BRIDGE) -> Batch:
@@ -144,11 +145,11 @@ class _Played:
             programs = [self._program(at, one) for at in (0, place)]
             late = max(program.trace.late for program in programs)
             batch.latest = max(batch.latest, late)
-            if late > LATE:
+            differing = () if name == TWIN else DIFFERENCES
+            boundary = _boundary(one.bounded)
+            if late > patience(one.setting, one.history, differing, boundary):
                 batch.late.append(one.number)
             else:
-                differing = () if name == TWIN else DIFFERENCES
-                boundary = _boundary(one.bounded)
                 batch.verdicts[one.number] = judge(one.setting, one.history, *programs, differing, boundary)
         return batch
 

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
-from tests.compat.history import History
+from tests.compat.history import History, Look
 from tests.compat.live import Seen, Trace
 from tests.compat.model import Notification, Stream, Told, predict
-from tests.compat.random_histories import END
+from tests.compat.random_histories import END, MARGIN
 from tests.compat.setting import Setting
 from tests.compat.sink import Heard
 
 HORIZON = END - 0.5
 """What one program did and the other did not until then is a difference; later it may have had no time for it."""
+_SPARE = 0.05
 TOLERANCE = 0.75
 """Seconds between the notifications of both programs, or between one and what is predicted."""
 
@@ -83,6 +84,13 @@ def judge(
     for one, other in zip(left.trace.seen, right.trace.seen, strict=False):
         _look(verdict, theirs, one, other)
     return verdict
+
+
+def patience(setting: Setting, history: History, differing: tuple[str, ...], boundary: float) -> float:
+    """By how many seconds a request may be late and still come before the flush that it is meant to come before."""
+    close = min(predict(setting, history, rules, boundary).close for rules in ((), differing))
+    looks = any(isinstance(event, Look) for event in history.events)
+    return min(close, MARGIN if looks else close) - _SPARE
 
 
 def told(predicted: Told, stream: Stream) -> list[tuple[float, object]]:

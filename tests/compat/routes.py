@@ -63,10 +63,10 @@ def tree(seed: int, number: int) -> Tree:
     del route["group_by"]
     if grouping is not None:
         route["group_by"] = list(grouping)
-    sets = {
-        canonical(labels): labels
-        for labels in ({**_present(maker.labels()), "tree": str(number)} for _ in range(_PER_TREE))
-    }
+    sets: dict[str, dict[str, str]] = {}
+    while len(sets) < _PER_TREE:
+        labels = {**_present(maker.labels()), "tree": str(number)}
+        sets[canonical(labels)] = labels
     return Tree(number, route, list(sets.values()))
 
 
