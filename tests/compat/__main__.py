@@ -80,7 +80,8 @@ def _histories(part: str, cases: list[Case], *, explain: bool = False) -> Line:
     if explain:
         for one in cases:
             sys.stdout.write(f"{one.setting}\n" + "".join(f"{event}\n" for event in one.history.events))
-    batch = play_all(cases, TWIN if part == "twin" else PLANTED)
+    challenger = TWIN if part == "twin" else PLANTED
+    batch = play_all(cases, [challenger])[challenger]
     problems = {}
     for one in cases:
         verdict = batch.verdicts.get(one.number)

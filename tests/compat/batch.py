@@ -59,6 +59,12 @@ class Batch(Struct):
     late: list[int] = field(default_factory=list)
     latest: float = 0.0
 
+    def add(self, batch: Batch) -> None:
+        """What a later run gave."""
+        self.verdicts = {**batch.verdicts, **self.verdicts}
+        self.late += batch.late
+        self.latest = max(self.latest, batch.latest)
+
 
 def case(seed: int, number: int) -> Case:
     """The random history of this number. Two of three have no outcome in which the programs are meant to differ."""
@@ -75,20 +81,19 @@ def directed_case(number: int) -> Case:
     return Case(number, directed.setting(name), directed.history(name, number * _APART), directed.bounded)
 
 
-def play_all(cases: list[Case], challenger: str = BRIDGE) -> Batch:
+def play_all(cases: list[Case], challengers: Sequence[str]) -> dict[str, Batch]:
     """Run them in batches; those for which the machine was too slow again, up to twice."""
-    whole = Batch()
+    whole = {name: Batch() for name in challengers}
     for _ in range(1 + _AGAIN):
-        missing = [one for one in cases if one.number not in whole.verdicts]
+        missing = [one for one in cases if any(one.number not in batch.verdicts for batch in whole.values())]
         groups: dict[tuple[bool, int], list[Case]] = {}
         for place, one in enumerate(missing):
             groups.setdefault((one.bounded, place // SIZE), []).append(one)
         for _, group in sorted(groups.items()):
             with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-                batch = asyncio.run(run(Path(folder), group, [challenger]))[challenger]
-            whole.verdicts |= batch.verdicts
-            whole.late += batch.late
-            whole.latest = max(whole.latest, batch.latest)
+                played = asyncio.run(run(Path(folder), group, challengers))
+            for name, batch in played.items():
+                whole[name].add(batch)
     return whole
 
 
