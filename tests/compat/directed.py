@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.compat.history import Alerts, Event, History, Posted, Silence
-from tests.compat.model import ANNOUNCED_AGAIN, END_ONCE, END_TOLD, GRACE, GROUP_ANEW, UNSEEN_END
+from tests.compat.model import ANNOUNCED_AGAIN, END_ONCE, END_TOLD, GRACE, GROUP_ANEW, UNSEEN_END, UNSHOWN_END
 from tests.compat.random_histories import END
 from tests.compat.setting import ALL, Matcher, Node, Rule, Setting
 
@@ -121,6 +121,10 @@ DIRECTED = (
     Directed(
         "an end is told once however often it is sent", END_ONCE, _route(),
         (_fires(0.5, "A", "B"), _ends(4.0, "B"), _fires(6.0, "C"), _ends(8.0, "B")),
+    ),
+    Directed(
+        "what was hidden while it fired is not listed at its end", UNSHOWN_END, _route(),
+        (_fires(0.5, "C"), _fires(1.5, "B"), _fires(2.0, "A"), _ends(4.0, "B"), _ends(4.2, "A")), rules=(("B", "A", ()),),
     ),
     Directed(
         "a group is told of after group_wait", "", _route(wait=2.0), (_fires(0.5, "A"), _fires(1.4, "B")),

@@ -90,7 +90,7 @@ def patience(setting: Setting, history: History, differing: tuple[str, ...], bou
     """By how many seconds a request may be late and still come before the flush that it is meant to come before."""
     close = min(predict(setting, history, rules, boundary).close for rules in ((), differing))
     looks = any(isinstance(event, Look) for event in history.events)
-    return min(close, MARGIN if looks else close) - _SPARE
+    return min(close, MARGIN if looks else TOLERANCE) - _SPARE
 
 
 def told(predicted: Told, stream: Stream) -> list[tuple[float, object]]:

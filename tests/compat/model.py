@@ -21,7 +21,8 @@ GRACE = "grace"
 UNSEEN_END = "unseen-end"
 GROUP_ANEW = "group-anew"
 END_ONCE = "end-once"
-DIFFERENCES = (ANNOUNCED_AGAIN, END_TOLD, GRACE, UNSEEN_END, GROUP_ANEW, END_ONCE)
+UNSHOWN_END = "unshown-end"
+DIFFERENCES = (ANNOUNCED_AGAIN, END_TOLD, GRACE, UNSEEN_END, GROUP_ANEW, END_ONCE, UNSHOWN_END)
 """docs/alertmanager-differences.md argues for each."""
 
 Stream = tuple[str, tuple[tuple[str, str], ...]]
@@ -95,8 +96,10 @@ class Group:
         self._flushed = False
         self._tick = math.inf
         self._cause = math.nan
+        self._last = math.nan
         self._log: tuple[float, set[str], set[str]] | None = None
         self._owed: set[str] = set()
+        self._unshown: set[str] = set()
         self._changes = sorted({at for key in members for at in ledger.changes(key)})
         if any(INTERVALS[kind].kind in {"until", "from"} for kind in (*leaf.mute, *leaf.active)):
             self._changes.append(boundary)
@@ -135,9 +138,12 @@ class Group:
         firing = {key for key in self._present if self._ledger.firing(key, at)}
         resolved = self._present - firing
         hidden = {key for key in self._present if self._hidden(key, at)}
+        if UNSHOWN_END in self._rules:
+            hidden |= resolved & self._unshown
+        self._unshown = firing & hidden
         shown = firing - hidden
         if ANNOUNCED_AGAIN in self._rules and self._log is not None:
-            self._log[1].difference_update(key for key in firing & hidden if self._quiet(key, at))
+            self._log[1].difference_update(key for key in firing if self._was_quiet(key, self._last, at))
         over = resolved - hidden
         if END_TOLD in self._rules:
             over |= resolved & self._owed
@@ -148,6 +154,7 @@ class Group:
             self._owed = (self._owed | shown) - over
             self._send(at, shown, over)
         self._present -= resolved
+        self._last = at
         if GROUP_ANEW in self._rules and not self._present:
             self._tick, self._log, self._owed = math.inf, None, set()
 
@@ -187,6 +194,11 @@ class Group:
     def _quiet(self, key: str, at: float) -> bool:
         """Whether people asked for quiet."""
         return self.muted(at) or bool(self._ledger.silenced(key, at))
+
+    def _was_quiet(self, key: str, since: float, until: float) -> bool:
+        """Whether they did at any moment since the last flush, while nothing inhibited the alert anyway."""
+        moments = [since, until, *(at for at in self._changes if since < at < until)]
+        return any(self._quiet(key, at) and not self._ledger.inhibitors(key, at) for at in moments)
 
     def _measure(self, at: float) -> None:
         for change in self._changes:
