@@ -17,6 +17,7 @@ from bridge.app.descriptors import within_limits
 from bridge.app.files import http_of, instance_keys, keyring_of, open_database, read_files, registries_of, usable
 from bridge.app.front import Front
 from bridge.app.parts import Parts
+from bridge.app.rereading import read_again
 from bridge.app.selfwatch import SelfWatch
 from bridge.app.stages import Stages
 from bridge.app.trail import Trail
@@ -24,7 +25,7 @@ from bridge.app.watchdog import LoopPulse
 from bridge.config.load import Loaded
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
-from bridge.domain.alert import API, Webhook
+from bridge.domain.alert import Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
@@ -36,8 +37,6 @@ from bridge.engine.reconfigured import adopt
 from bridge.engine.transactions import Decision
 from bridge.engine.views import Health, Trouble
 from bridge.engine.work import Work
-from bridge.ingest.api_v2 import parse_alerts
-from bridge.ingest.webhook import parse
 from bridge.net import HttpClient
 from bridge.observe.logs import log_thread
 from bridge.observe.metrics import Metrics
@@ -350,10 +349,7 @@ class Bridge:
             await journal.set_fact(work.tx, _KEY, self._key)
 
     def _parse(self, request: Request) -> Webhook:
-        if request.source == API:
-            return parse_alerts(request.body, request.received_at, self.config.resolve_timeout).webhook
-        source = self.config.sources.get(request.source)
-        return parse(source.type if source else "auto", request.body, request.source, request.received_at)
+        return read_again(self.config, request)
 
     async def _checkpoint(self, now: datetime) -> None:
         if self._trail is not None:

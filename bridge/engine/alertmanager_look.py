@@ -7,8 +7,9 @@ from datetime import datetime
 
 from msgspec import UNSET
 
+from bridge.domain.moment import micros
 from bridge.engine.alertmanager_filters import AlertFilter
-from bridge.engine.alertmanager_shapes import AlertStatus, GettableAlert, Named, as_time
+from bridge.engine.alertmanager_shapes import AlertStatus, GettableAlert, Named, as_time, micros_as_time
 from bridge.engine.generation import Generation
 from bridge.routing.inhibition import Side
 from bridge.routing.matchers import match_all
@@ -31,6 +32,7 @@ class Look:
         self._silences = silences
         self._wanted = wanted
         self._now = now
+        self._micros = micros(now)
         self._open_end = as_time(now + generation.config.resolve_timeout)
         self._inhibitors: dict[Pair, Inhibitors] = {}
         self._fingerprints: dict[int, str] = {}
@@ -45,8 +47,8 @@ class Look:
         return await self._shown(tx, ids, mutes, grouped=True)
 
     async def _shown(self, tx: Tx, ids: Sequence[int], mutes: tuple[str, ...], *, grouped: bool) -> list[GettableAlert]:
-        by_id = await alert_views.firing(tx, ids)
-        found = [alert for number in ids if (alert := by_id.get(number)) is not None and self._is_asked_for(alert)]
+        by_id = await alert_views.firing(tx, ids, self._are_asked_for)
+        found = [alert for number in ids if (alert := by_id.get(number)) is not None and self._fires(alert)]
         inhibitors = await self._inhibitors_of(tx, found)
         shown = []
         for alert in found:
@@ -58,9 +60,11 @@ class Look:
                 shown.append(self._gettable(alert, receivers, status))
         return shown
 
-    def _is_asked_for(self, alert: Firing) -> bool:
-        fires_still = alert.expires_at is None or alert.expires_at >= self._now
-        return fires_still and match_all(self._wanted.matchers, alert.labels)
+    def _are_asked_for(self, labels: Mapping[str, str]) -> bool:
+        return match_all(self._wanted.matchers, labels)
+
+    def _fires(self, alert: Firing) -> bool:
+        return alert.expires_at is None or alert.expires_at >= self._micros
 
     async def _inhibitors_of(self, tx: Tx, alerts: Sequence[Firing]) -> Mapping[int, str]:
         """The fingerprint of a firing source for each alert that has one."""
@@ -97,12 +101,12 @@ class Look:
     def _gettable(self, alert: Firing, receivers: tuple[str, ...], status: AlertStatus) -> GettableAlert:
         return GettableAlert(
             annotations=alert.annotations,
-            ends_at=self._open_end if alert.expires_at is None else as_time(alert.expires_at),
+            ends_at=self._open_end if alert.expires_at is None else micros_as_time(alert.expires_at),
             fingerprint=alert.fingerprint,
             receivers=self._named(receivers),
-            starts_at=as_time(alert.starts_at),
+            starts_at=micros_as_time(alert.starts_at),
             status=status,
-            updated_at=as_time(alert.last_seen),
+            updated_at=micros_as_time(alert.last_seen),
             labels=alert.labels,
             generator_url=alert.generator_url or UNSET,
         )

@@ -6,12 +6,15 @@ Source: prometheus/alertmanager `api/v2/openapi.yaml`, 0.34.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import UNSET, Struct, UnsetType
 
+from bridge.domain.moment import micros
 from bridge.routing.silences import Silence, State
 
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - printed without its zone, which is UTC
 _WIRE = {
     "starts_at": "startsAt",
     "ends_at": "endsAt",
@@ -117,7 +120,18 @@ class Status(Struct, frozen=True, rename=_WIRE):
 
 def as_time(at: datetime) -> str:
     """As Alertmanager prints times."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return micros_as_time(micros(at))
+
+
+def micros_as_time(at: int) -> str:
+    """The same of microseconds since 1970."""
+    second, rest = divmod(at, 1_000_000)
+    return f"{_second(second)}.{rest // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat()
 
 
 def gettable_silence(silence: Silence, now: datetime) -> GettableSilence:

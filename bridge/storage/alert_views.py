@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from bridge.domain.moment import maybe_moment, moment
 from bridge.storage.text import unpack
-from bridge.storage.transaction import Row, Tx
+from bridge.storage.transaction import Tx
 
 
 class Head(Struct, frozen=True, gc=False):
@@ -22,16 +20,18 @@ class Head(Struct, frozen=True, gc=False):
 
 
 class Firing(Struct, frozen=True):
-    """A firing alert with what hooks added. `expires_at` is None where only its sender ends it."""
+    """A firing alert with what hooks added. Times are microseconds since 1970; `expires_at` is None where only its sender
+    ends it.
+    """
 
     id: int
     fingerprint: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    starts_at: datetime
-    last_seen: datetime
+    starts_at: int
+    last_seen: int
     generator_url: str
-    expires_at: datetime | None
+    expires_at: int | None
 
 
 class Group(Struct, frozen=True):
@@ -48,9 +48,22 @@ async def heads(tx: Tx, after: int, limit: int) -> list[Head]:
     return [Head(row[1], row[0], row[2]) for row in await tx.all("view_heads", after, limit)]
 
 
-async def firing(tx: Tx, ids: Collection[int]) -> dict[int, Firing]:
-    """Those of these alerts that still fire, by id."""
-    return {row[0]: _firing(row) for row in await tx.all("view_firing", _json(ids))}
+def every(_labels: Mapping[str, str]) -> bool:
+    """Whatever they are."""
+    return True
+
+
+async def firing(
+    tx: Tx, ids: Collection[int], wanted: Callable[[Mapping[str, str]], bool] = every
+) -> dict[int, Firing]:
+    """Those of these alerts that still fire and whose labels are wanted, by id."""
+    found = {}
+    for row in await tx.all("view_firing", _json(ids)):
+        labels = unpack(row[2]) | unpack(row[4])
+        if wanted(labels):
+            annotations = unpack(row[3]) | unpack(row[5])
+            found[row[0]] = Firing(row[0], row[1], labels, annotations, row[6], row[7], row[8], row[9])
+    return found
 
 
 async def fingerprints(tx: Tx, ids: Collection[int]) -> dict[int, str]:
@@ -67,13 +80,6 @@ async def groups(tx: Tx, after: str, limit: int) -> list[Group]:
 async def members(tx: Tx, group: str, after: int, limit: int) -> list[int]:
     """Ids of the alerts that fire in an incident, beyond `after`."""
     return [row[0] for row in await tx.all("view_members", group, after, limit)]
-
-
-def _firing(row: Row) -> Firing:
-    labels, annotations = unpack(row[2]), unpack(row[3])
-    labels.update(unpack(row[4]))
-    annotations.update(unpack(row[5]))
-    return Firing(row[0], row[1], labels, annotations, moment(row[6]), moment(row[7]), row[8], maybe_moment(row[9]))
 
 
 def _json(ids: Collection[int] | Sequence[int]) -> str:

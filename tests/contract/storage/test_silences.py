@@ -80,11 +80,14 @@ async def test_what_fires_is_listed_by_id_with_what_hooks_added(database: Databa
         (third.id, "c", micros(NOW)),
     ]
     assert [head.id for head in await look(database, alert_views.heads, first.id, 10)] == [third.id]
-    found = await look(database, alert_views.firing, [first.id, first.id + 1, third.id])
+    ids = [first.id, first.id + 1, third.id]
+    found = await look(database, alert_views.firing, ids)
     assert sorted(found) == [first.id, third.id]
     assert found[first.id].labels == {"alertname": "a", "region": "eu"}
-    assert (found[first.id].expires_at, found[first.id].generator_url) == (until, "http://p/")
-    assert (found[third.id].expires_at, found[third.id].starts_at) == (None, NOW)
+    assert (found[first.id].expires_at, found[first.id].generator_url) == (micros(until), "http://p/")
+    assert (found[third.id].expires_at, found[third.id].starts_at) == (None, micros(NOW))
+    some = await look(database, alert_views.firing, ids, lambda labels: labels.get("region") == "eu")
+    assert sorted(some) == [first.id]
     assert await look(database, alert_views.fingerprints, [first.id, 99]) == {first.id: "a"}
 
 
