@@ -56,7 +56,6 @@ async def follow(work: Work, entry: Recurring, window: Window, known: Occurrence
         known = None
     if not window.holds:
         return None if known is None else await drop(work, known)
-    noticed = False
     if known is not None:
         same = window.changes is None or window.changes == known.until
         if same and known.digest == _digest(entry) and not known.dropped:
@@ -64,8 +63,7 @@ async def follow(work: Work, entry: Recurring, window: Window, known: Occurrence
         known = await drop(work, known)
         if same and not known.dropped:
             return known
-        noticed = same and known.noticed
-    return await _make(work, entry, window.changes or work.now + _WITHOUT_END, noticed=noticed)
+    return await _make(work, entry, window.changes or work.now + _WITHOUT_END)
 
 
 async def drop(work: Work, known: Occurrence) -> Occurrence:
@@ -85,7 +83,7 @@ def notice_at(entry: Recurring, occurrence: Occurrence) -> datetime | None:
     return at if at >= occurrence.began else None
 
 
-async def _make(work: Work, entry: Recurring, until: datetime, *, noticed: bool) -> Occurrence:
+async def _make(work: Work, entry: Recurring, until: datetime) -> Occurrence:
     made = Silence(
         id=await _free_id(work.tx, entry.name, until),
         matchers=entry.matchers,
@@ -97,7 +95,7 @@ async def _make(work: Work, entry: Recurring, until: datetime, *, noticed: bool)
         annotations={"recurring": entry.name},
     )
     await begin(work, made)
-    return Occurrence(made.id, work.now, until, _digest(entry), noticed=noticed)
+    return Occurrence(made.id, work.now, until, _digest(entry))
 
 
 async def _free_id(tx: Tx, name: str, until: datetime) -> str:

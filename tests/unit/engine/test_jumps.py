@@ -105,6 +105,19 @@ async def test_an_escalation_step_comes_when_its_wait_is_over_and_not_before(tmp
         assert here.bench.told() == ["people opened", "word notice", "pager escalated"]
 
 
+@pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["+1h", "-1h"])
+async def test_a_silence_is_over_at_its_hour_whatever_the_clock_showed_before(tmp_path: Path, jump: timedelta) -> None:
+    async with town(tmp_path) as here:
+        end = START + 2 * HOUR
+        await here.bench.silence("alertname=Down", end=end)
+        await here.bench.post(firing())
+        here.machine.shown += jump
+        await here.live((end - here.machine.shown).total_seconds() - 60, step=60)
+        assert here.bench.told() == ["word notice"]
+        await here.live(120, step=60)
+        assert here.bench.told() == ["word notice", "people opened"]
+
+
 @JUMPS
 async def test_a_retry_comes_when_its_wait_is_over_and_its_delivery_does_not_die(
     tmp_path: Path, jump: timedelta

@@ -329,6 +329,15 @@ async def test_one_without_end_lasts_and_is_made_once(tmp_path: Path) -> None:
         assert made.ends_at > START + timedelta(days=3650)
 
 
+async def test_one_that_loses_its_end_goes_on_without_a_gap(tmp_path: Path) -> None:
+    async with engine(tmp_path, text()) as bench:
+        await begin(bench)
+        await at(bench, minutes=35)
+        await bench.post(firing())
+        await reload(bench, tmp_path, text(ALWAYS))
+        assert await at(bench, hours=2) == []
+
+
 async def test_many_that_begin_at_once_all_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurring, "_AT_ONCE", 3)
     entries = ", ".join(
