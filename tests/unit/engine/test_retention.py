@@ -20,7 +20,9 @@ from bridge.domain.errors import FailureReason, Retryable
 from bridge.engine import outbox
 from bridge.engine.retention import Retention
 from bridge.secrets.instance import InstanceKeys
+from bridge.storage import silences
 from bridge.storage.postgres_address import Address, parse_address
+from bridge.storage.silences import StoredSilence
 from tests.bridge_bench import START, Bench, engine, firing, resolved
 from tests.postgres import Cluster
 
@@ -330,3 +332,14 @@ async def test_every_transaction_is_small_and_the_log_verifies_after_each(keep: 
     assert steps > 20
     assert largest <= 1000
     assert after["incidents"] == 1
+
+
+async def test_a_silence_is_kept_for_five_days_after_its_end_whatever_the_retention(keep: Keeper) -> None:
+    for name, ends_in in (("gone", 0), ("young", 2), ("lasting", 365)):
+        ends_at = keep.bench.clock.now() + timedelta(days=ends_in)
+        silence = StoredSilence(name, (("a", "=", "b"),), START, ends_at, START, "alice", "why", {})
+        await keep.bench.database.write(partial(silences.put, silence=silence))
+    await keep.days(4)
+    assert [found.id for found in await keep.bench.database.read(silences.every)] == ["gone", "lasting", "young"]
+    await keep.days(2)
+    assert [found.id for found in await keep.bench.database.read(silences.every)] == ["lasting", "young"]
