@@ -175,7 +175,7 @@ def test_silences_are_made_edited_ended_and_queried(amtool: Amtool) -> None:
         "--author=alice",
         "--comment=planned",
         f"--start={ago(hours=-1)}",
-        f"--end={ago(hours=-2)}",
+        f"--end={ago(hours=-5)}",
     )
     shown = run("silence", "query")[0]
     assert len(shown.splitlines()) == 5
@@ -185,7 +185,7 @@ def test_silences_are_made_edited_ended_and_queried(amtool: Amtool) -> None:
         run("silence", "query", *words)
     run("-o", "extended", "silence", "query", "--expired")
     assert run("silence", "update", "{0}", "-d", "3h", "--comment=longer")[0].count("<silence 0>") == 1
-    run("silence", "update", "{3}", f"--end={ago(hours=-3)}")
+    run("silence", "update", "{3}", f"--end={ago(hours=-6)}")
     run("silence", "query")
     for word in ("{1}", "{1}", "{2}"):
         assert run("silence", "expire", word) == ("", 0)

@@ -202,7 +202,7 @@ async def test_ending_a_pending_one_leaves_it_without_a_span(keep: Keeper) -> No
 async def test_its_beginning_its_end_and_every_change_have_their_timers(keep: Keeper) -> None:
     pending, active = await keep.put(10, 60), await keep.put(0, 30)
     assert [(timer.data, timer.due_at) for timer in await keep.timers()] == [
-        (pending, keep.at(10)), (active, keep.at(30)), (pending, keep.at(60)),
+        (active, keep.at(0)), (pending, keep.at(10)), (active, keep.at(30)), (pending, keep.at(60)),
     ]  # fmt: skip
     keep.bench.clock.turn(minutes=5)
     await keep.put(0, 40, id=active)
