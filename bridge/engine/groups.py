@@ -49,7 +49,6 @@ async def note(work: Work, event: Event, timing: Timing) -> None:
     if opens:
         kind = Kind.OPENED if event.first else Kind.REOPENED
         work.record(kind, source=incident.source, incident=incident.id, reason=incident.route, detail=counts(incident))
-    await (incidents.add if event.first else incidents.save)(work.tx, incident)
     data = FlushData(
         Transition.OPENED if opens else Transition.CHANGED, (), event.first, severity_before=event.severity_before
     )
@@ -58,7 +57,12 @@ async def note(work: Work, event: Event, timing: Timing) -> None:
         due = timing.next(incident.flushed_at, work.now)
     elif event.opened:
         due = timing.first(min(alert.starts_at for alert in event.opened), work.now)
-    await _await_tick(work, incident.id, data, due, new=event.first)
+    at_once = due is not None and due <= work.now and (event.first or incident.flushed_at is not None)
+    if at_once:
+        incident = await look(work, replace(incident, flushed_at=work.now), data, timing)
+    await (incidents.add if event.first else incidents.save)(work.tx, incident)
+    if not at_once:
+        await _await_tick(work, incident.id, data, due, new=event.first)
 
 
 async def tick(work: Work, timer: Timer) -> None:

@@ -6,7 +6,7 @@ Every due time is a row. The loop polls; a restart loses nothing, and what an ou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -30,8 +30,13 @@ from bridge.storage.timers import Timer
 _PAGE = 200
 _IDLE = timedelta(seconds=1)
 _AT_ONCE = 64
+_LOOKS = 20
 _LEAST = 0.005
 _LEFT_LYING = timedelta(seconds=2)
+_BY_THEMSELVES: Mapping[str, Callable[[Transactions, Timer, datetime], Awaitable[None]]] = {
+    "silence": silencing.turn,
+    recurring.TIMER: recurring.turn,
+}
 _log = structlog.get_logger("bridge.timekeeper")
 
 
@@ -63,14 +68,15 @@ class Timekeeper:
         """Do what is due at `now`; gives how many timers."""
         before = now if self._leads() else now - _LEFT_LYING
         due = await self._transactions.read(lambda tx: timers.due(tx, before, _PAGE))
-        if any(timer.kind == "silence" for timer in due):
-            await self._transactions.refresh_silences()
         for timer in due:
-            if timer.kind == recurring.TIMER:
-                await recurring.turn(self._transactions, timer, now)
-        plain = [timer for timer in due if timer.kind not in {"flush", recurring.TIMER}]
+            if timer.kind in _BY_THEMSELVES:
+                await self._take_alone(timer, now)
+        plain = [timer for timer in due if timer.kind not in {"flush", "group", *_BY_THEMSELVES}]
         if plain:
             await self._take_all(plain, now)
+        looks = [timer for timer in due if timer.kind == "group"]
+        for begin in range(0, len(looks), _LOOKS):  # a look reads its whole group
+            await self._take_all(looks[begin : begin + _LOOKS], now)
         judgements = [timer for timer in due if timer.kind == "flush"]
         limit = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._judge(timer, now, limit) for timer in judgements))
@@ -93,6 +99,17 @@ class Timekeeper:
             if moment is not None:
                 wait = min(wait, (moment - self._clock.now()).total_seconds())
         return max(wait, _LEAST)
+
+    async def _take_alone(self, timer: Timer, now: datetime) -> None:
+        """What is more than one transaction."""
+        try:
+            await _BY_THEMSELVES[timer.kind](self._transactions, timer, now)
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it
+            _log.exception("timer_put_aside", timer=timer.id, kind=timer.kind)
+            await self._transactions.write(now, partial(put_aside, timer=timer, error=error))
+        self.turns.moved()
 
     async def _take_all(self, due: list[Timer], now: datetime) -> None:
         """Together, and if that fails one by one, so that a timer nobody can take stops no other."""
@@ -119,8 +136,6 @@ class Timekeeper:
                         lags.append((work.now - timer.due_at).total_seconds())
                 elif timer.kind == "group":
                     await groups.tick(work, timer)
-                elif timer.kind == "silence":
-                    await silencing.turn(work, timer)
                 elif timer.kind == "storm":
                     await look(work, timer)
                 else:

@@ -66,6 +66,11 @@ async def firing_page(tx: Tx, after: int, limit: int) -> list[tuple[int, str, Ma
     return [(row[0], row[1], {**unpack(row[2]), **unpack(row[3])}) for row in rows]
 
 
+async def still_firing(tx: Tx, alerts: Sequence[int]) -> set[int]:
+    """Those of these alerts that fire."""
+    return {row[0] for row in await tx.all("alerts_still_firing", msgspec.json.encode(alerts).decode())}
+
+
 async def hide(tx: Tx, incident: str, found: Sequence[Hiding]) -> None:
     await tx.many(
         "incident_alert_plan", [(one.planned, one.hidden, one.hidden_by, incident, one.alert) for one in found]
@@ -85,3 +90,11 @@ async def with_hidden(tx: Tx, after: str, limit: int) -> list[str]:
 async def withdraw(tx: Tx, incident: str, alerts: Collection[int]) -> None:
     """What was told of these firings is to be told anew; their end is to be told as before."""
     await tx.many("told_withdraw", [(incident, alert) for alert in alerts])
+
+
+async def silence_firing(tx: Tx, silence: str, alerts: Sequence[int]) -> list[str]:
+    """Hide these firing alerts wherever they are shown; the incident of each, once for each alert.
+
+    What is shown was planned to be told, though that is not written where nothing waits for ticks.
+    """
+    return [row[0] for row in await tx.all("incident_alerts_silence", silence, msgspec.json.encode(alerts).decode())]

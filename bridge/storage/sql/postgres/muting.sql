@@ -38,3 +38,10 @@ UPDATE told SET status = 'withdrawn' WHERE incident = $1 AND alert = $2 AND stat
 
 -- name: group_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'group' LIMIT 1;
+
+-- name: incident_alerts_silence
+UPDATE incident_alerts SET hidden = 'silenced', hidden_by = $1, planned = CASE WHEN planned = '' AND hidden = '' THEN 'firing' ELSE planned END
+WHERE alert = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint)) AND status = 'firing' AND (hidden = '' OR hidden = 'waits') RETURNING incident;
+
+-- name: alerts_still_firing
+SELECT id FROM alerts WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND status = 'firing';

@@ -38,3 +38,10 @@ UPDATE told SET status = 'withdrawn' WHERE incident = ? AND alert = ? AND status
 
 -- name: group_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'group' LIMIT 1;
+
+-- name: incident_alerts_silence
+UPDATE incident_alerts SET hidden = 'silenced', hidden_by = ?, planned = CASE WHEN planned = '' AND hidden = '' THEN 'firing' ELSE planned END
+WHERE alert IN (SELECT value FROM json_each(?)) AND status = 'firing' AND (hidden = '' OR hidden = 'waits') RETURNING incident;
+
+-- name: alerts_still_firing
+SELECT id FROM alerts WHERE id IN (SELECT value FROM json_each(?)) AND status = 'firing';
