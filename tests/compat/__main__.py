@@ -85,12 +85,11 @@ def _histories(part: str, cases: list[Case], *, explain: bool = False) -> Line:
     problems = {}
     for one in cases:
         verdict = batch.verdicts.get(one.number)
-        found = (
-            ["the machine was too slow"]
-            if verdict is None
-            else verdict.problems
-            or [f"Alertmanager did what the model does not foresee: {text}" for text in verdict.unforeseen]
-        )
+        if verdict is None:
+            found = ["the machine was too slow for a judgement"]
+        else:
+            mistaken = [f"Alertmanager did what the model does not foresee: {text}" for text in verdict.unforeseen]
+            found = verdict.problems or mistaken
         if found:
             problems[f"make compat ONLY={part}:{one.number} SEED={SEED}"] = found
     return Line(part, len(cases), _figures(batch), problems)

@@ -32,7 +32,7 @@ _APART = 0.08
 """Seconds between the beginnings of directed histories."""
 SIZE = 50
 """Histories that run at the same time."""
-_AGAIN = 2
+_SIZES = (SIZE, 25, 12, 6)
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where databases are: a disk's pauses are not what is compared."""
 REAL, TWIN, BRIDGE = "alertmanager", "twin", ""
@@ -82,13 +82,13 @@ def directed_case(number: int) -> Case:
 
 
 def play_all(cases: list[Case], challengers: Sequence[str]) -> dict[str, Batch]:
-    """Run them in batches; those for which the machine was too slow again, up to twice."""
+    """Run them in batches; those for which the machine was too slow again, in smaller ones."""
     whole = {name: Batch() for name in challengers}
-    for _ in range(1 + _AGAIN):
+    for size in _SIZES:
         missing = [one for one in cases if any(one.number not in batch.verdicts for batch in whole.values())]
         groups: dict[tuple[bool, int], list[Case]] = {}
         for place, one in enumerate(missing):
-            groups.setdefault((one.bounded, place // SIZE), []).append(one)
+            groups.setdefault((one.bounded, place // size), []).append(one)
         for _, group in sorted(groups.items()):
             with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
                 played = asyncio.run(run(Path(folder), group, challengers))
