@@ -11,7 +11,7 @@ from bridge.cli.choices import chosen
 from bridge.cli.remote import AsJson, ConfigOption, Declined, Remote, TokenOption, Url, connect, login, segment
 from bridge.cli.tables import local, pairs, show_table
 from bridge.engine.queries import INCIDENT_STATES
-from bridge.engine.views import IncidentDetail, IncidentPage
+from bridge.engine.views import IncidentDetail, IncidentPage, Pending
 from bridge.observe.logs import escape
 
 app = typer.Typer(
@@ -83,10 +83,24 @@ def show_incident(
     by = f" by {one.acknowledged_by}" if one.acknowledged_by else ""
     typer.echo(escape(f"{one.id}: {one.state}{by}, opened {local(one.opened_at)}, route {one.route}"))
     show_table(
-        ("ALERT", "STATUS", "SINCE", "UNTIL", "LABELS"),
+        ("ALERT", "STATUS", "SINCE", "UNTIL", "LABELS", "HIDDEN"),
         (
-            (alert.fingerprint, alert.status, alert.starts_at, alert.ends_at or "", pairs(alert.labels))
+            (
+                alert.fingerprint,
+                alert.status,
+                alert.starts_at,
+                alert.ends_at or "",
+                pairs(alert.labels),
+                f"{alert.hidden} by {alert.hidden_by}" if alert.hidden_by else alert.hidden,
+            )
             for alert in detail.alerts
+        ),
+    )
+    show_table(
+        ("CHANNEL", "ALERT", "WAS TOLD"),
+        (
+            (told.channel, told.fingerprint, f"{told.status}, of an earlier firing" if told.before else told.status)
+            for told in detail.told
         ),
     )
     show_table(
@@ -97,9 +111,19 @@ def show_incident(
         ),
     )
     show_table(
-        ("AT", "WHAT", "WHO", "CHANNEL", "REASON"),
-        ((local(entry.at), entry.kind, entry.actor, entry.channel, entry.reason) for entry in detail.timeline),
+        ("AT", "WHAT", "WHO", "CHANNEL", "REASON", "DETAIL"),
+        (
+            (local(entry.at), entry.kind, entry.actor, entry.channel, entry.reason, entry.detail)
+            for entry in detail.timeline
+        ),
     )
+    if detail.pending:
+        show_table(("STILL TO COME", "WHAT", "WHY", "DETAIL"), (_pending(one) for one in detail.pending))
+
+
+def _pending(one: Pending) -> tuple[str, str, str, str]:
+    at = f"paused, {one.left or 0:.0f} s left" if one.paused else local(one.at)
+    return at, one.what, one.why, one.detail
 
 
 def _acting(verb: str, command: str, done: str, text: str) -> None:

@@ -127,7 +127,8 @@ async def look(work: Work, incident: Incident, data: FlushData, timing: Timing, 
         judged = replace(data, transition=found.transition, alerts=tuple(alert.key for alert in alerts), due=found.due)
         incident = await tell_of(work, incident, judged, alerts)
     elif event is not None and veils:
-        suppress(work, incident, "muting", next(iter(veils.values())).why)
+        veil = next(iter(veils.values()))
+        suppress(work, incident, "muting", veil.why, f"by {by}" if (by := await muting.named(work, veil)) else "")
     await _look_again(work, incident, timing, standings)
     return incident
 
@@ -247,7 +248,7 @@ async def _keep(
         await stored.withdraw(work.tx, incident.id, again)
     for veil, number in newly.items():
         reason = "ended_untold" if veil.why == ENDED else veil.why
-        detail = f"{number} by {veil.by}" if veil.by else str(number)
+        detail = f"{number} by {await muting.named(work, veil)}" if veil.by else str(number)
         work.record(Kind.SUPPRESSED, source=incident.source, incident=incident.id, reason=reason, detail=detail)
         work.effects.suppressed.append(("muting", reason))
 

@@ -12,7 +12,7 @@ from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
 from bridge.routing.intervals import muted_by, next_change, unmuted_at
 from bridge.routing.route import Route
-from bridge.storage import muting
+from bridge.storage import alert_views, muting
 from bridge.storage.incidents import Member
 
 INHIBITED, MUTED, SILENCED = "inhibited", "muted", "silenced"
@@ -111,6 +111,14 @@ async def veils(work: Work, route: str, members: Sequence[Member]) -> dict[int, 
             elif silence := work.silences.matching(member.shown.labels, work.now):
                 found[member.alert_id] = Veil(SILENCED, silence[0].id)
     return found
+
+
+async def named(work: Work, veil: Veil) -> str:
+    """By what it is hidden, as people know it: an alert by its fingerprint."""
+    if veil.why != INHIBITED:
+        return veil.by
+    found = await alert_views.fingerprints(work.tx, (int(veil.by),))
+    return next(iter(found.values()), veil.by)
 
 
 async def inhibited(work: Work, members: Sequence[Member]) -> dict[int, Veil]:

@@ -10,12 +10,12 @@ import msgspec
 from bridge.domain.errors import FailureReason, NotFound
 from bridge.domain.message import Reason
 from bridge.domain.moment import moment
+from bridge.engine.incident_trace import pending, shown, told
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import (
     AlertCounts,
     DeliveryPage,
     DeliveryView,
-    IncidentAlert,
     IncidentDetail,
     IncidentPage,
     IncidentSummary,
@@ -24,7 +24,7 @@ from bridge.engine.views import (
 from bridge.routing.matchers import match_all, parse_matchers
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Stored, Wanted
-from bridge.storage.incidents import Incident, Member
+from bridge.storage.incidents import Incident
 from bridge.storage.transaction import Row, Tx
 
 INCIDENT_STATES = ("open", "acknowledged", "snoozed", "resolved")
@@ -92,8 +92,15 @@ class Queries:
                 TimelineEntry(row[0], moment(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8])
                 for row in rows
             )
-            alerts = tuple(_alert(member) for member in members)
-            return IncidentDetail(summary(found), alerts, tuple(_delivery(one) for one in sent), timeline, note)
+            return IncidentDetail(
+                summary(found),
+                await shown(tx, members),
+                tuple(_delivery(one) for one in sent),
+                timeline,
+                note,
+                await told(tx, found, members),
+                await pending(tx, found, members),
+            )
 
         return await self._transactions.read(load)
 
@@ -160,19 +167,6 @@ def _filter(query: str) -> Callable[[Incident], bool]:
         text = query.casefold()
         return lambda incident: any(text in value.casefold() for value in incident.labels.values())
     return lambda incident: match_all(matchers, incident.labels)
-
-
-def _alert(member: Member) -> IncidentAlert:
-    alert = member.shown
-    return IncidentAlert(
-        fingerprint=alert.fingerprint,
-        status=alert.status.value,
-        labels=alert.labels,
-        annotations=alert.annotations,
-        starts_at=alert.starts_text or alert.starts_at.isoformat(),
-        ends_at=None if alert.ends_at is None else alert.ends_text or alert.ends_at.isoformat(),
-        generator_url=alert.generator_url,
-    )
 
 
 def _delivery(one: Stored) -> DeliveryView:

@@ -43,6 +43,11 @@ class IncidentSummary(Struct, frozen=True):
 
 
 class IncidentAlert(Struct, frozen=True):
+    """`hidden` is why it is kept from people at the moment: `waits` (for its group's next look), `inhibited`, `muted`,
+    `silenced`; empty if it is not. `hidden_by` is by what: the fingerprint of the alert that inhibits it, a time interval's
+    name, a silence's id.
+    """
+
     fingerprint: str
     status: str
     labels: Mapping[str, str]
@@ -50,6 +55,8 @@ class IncidentAlert(Struct, frozen=True):
     starts_at: str
     ends_at: str | None
     generator_url: str
+    hidden: str = ""
+    hidden_by: str = ""
 
 
 class DeliveryView(Struct, frozen=True):
@@ -83,14 +90,45 @@ class TimelineEntry(Struct, frozen=True):
     detail: str
 
 
+class Pending(Struct, frozen=True):
+    """Something the incident waits for, at `at`. `what`: `look` (at its group), `judgement` (by its route's hooks), `step`
+    (of its escalation). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
+    reason a hook held it for; of a step the escalation's name. `detail` is for people. While a step is `paused` its clock
+    stands still, with `left` seconds to go.
+    """
+
+    what: str
+    at: datetime
+    why: str
+    detail: str = ""
+    paused: bool = False
+    left: float | None = None
+
+
+class ToldOf(Struct, frozen=True):
+    """What a channel last heard of an alert: `firing`, `resolved`, or `withdrawn` (it is told of anew once it is shown
+    again). `before`: that was of an earlier firing of the alert, not of this one.
+    """
+
+    channel: str
+    fingerprint: str
+    status: str
+    before: bool = False
+
+
 class IncidentDetail(Struct, frozen=True):
-    """`GET /api/v1/incidents/{id}`: the summary's fields under `incident`. `note` is set when an action changed nothing."""
+    """`GET /api/v1/incidents/{id}`: the summary's fields under `incident`. `note` is set when an action changed nothing.
+
+    `told` is what each channel has heard, `pending` what is still to come.
+    """
 
     incident: IncidentSummary
     alerts: tuple[IncidentAlert, ...]
     deliveries: tuple[DeliveryView, ...]
     timeline: tuple[TimelineEntry, ...]
     note: str = ""
+    told: tuple[ToldOf, ...] = ()
+    pending: tuple[Pending, ...] = ()
 
 
 class IncidentPage(Struct, frozen=True):
