@@ -68,6 +68,7 @@ def explain(
     token: TokenOption = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="as if the alert had ended")] = False,
     no_io: Annotated[bool, typer.Option("--no-io", help="leave out hooks that ask other services")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="as if the alert were unknown and no incident open")] = False,
     no_database: Annotated[
         bool, typer.Option("--no-database", help="the configuration alone, whatever is stored")
     ] = False,
@@ -90,6 +91,7 @@ def explain(
         source=source,
         at=moment_of(at, zone).isoformat() if at else "",
         io=not no_io,
+        fresh=fresh,
     )
     remote = _remote(context, url)
     if remote and no_database:

@@ -25,6 +25,10 @@ _WORDS: Mapping[str, str] = {
     "muted": "muted by a time interval",
     "silenced": "silenced",
     "duplicate": "it is no news",
+    "stale": "it is older than what is known of the alert",
+    "late": "it comes after an end that is no older, which may be on its way",
+    "ended_untold": "it ends before anybody was told",
+    "never_fired": "it ends what nobody here heard of",
     "nothing_new": "it is no news",
     "acknowledged": "somebody has acknowledged it",
     "no_channel_wants_it": "no channel of the receiver wants it",
@@ -63,7 +67,8 @@ class _Page:
         yield escape(f"Alert {pairs(alert.labels)} ({alert.status}, from {alert.source})")
         yield from _indented(self._hooks(alert.hooks))
         if alert.tree is None:
-            yield f"{_INDENT}It is not routed: a hook before routing stopped it."
+            until = f", judged again at {self._time(alert.until)}" if alert.until else ""
+            yield escape(f"{_INDENT}It is not routed: {_WORDS.get(alert.why, alert.why)}{until}")
         else:
             yield from _indented(_drawn(alert.tree, "", "", ""))
 

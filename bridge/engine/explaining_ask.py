@@ -33,7 +33,8 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
     body, or a list of alerts as API v2 takes and gives it.
 
     `source` is who sends it: a name under `sources:`, or `api` for API v2. `at` is the moment, RFC 3339; now if empty.
-    Without `io` hooks that wait for other services are not run.
+    Without `io` hooks that wait for other services are not run. `fresh`: as if the alerts were never heard of, and no
+    incident were open; what is silenced, muted or inhibited is so all the same.
     """
 
     labels: Mapping[str, str] = {}
@@ -43,6 +44,7 @@ class Ask(Struct, frozen=True, forbid_unknown_fields=True):
     source: str = ""
     at: str = ""
     io: bool = True
+    fresh: bool = False
 
 
 def moment_of(ask: Ask, now: datetime) -> datetime:

@@ -28,19 +28,26 @@ class Hiding(Struct, frozen=True):
     silences: Silences
     state: State
     supposed: Sequence[Alert]
+    mutes: dict[tuple[str, datetime], tuple[Obstacle, ...]] = {}
 
     def obstacles(self, alert: Alert, route: Route, at: datetime) -> tuple[Obstacle, ...]:
         """What hides a firing alert on a route: inhibition, the route's intervals, silences."""
-        intervals = self.generation.intervals
-        names = muted_by(route, intervals, at)
-        over = unmuted_at(route, intervals, at) if names else None
-        within = bool(names) and names == route.active_time_intervals
-        detail = "outside the route's active_time_intervals" if within else "inside the route's mute_time_intervals"
-        return (
-            *self._inhibitions(alert),
-            *(Obstacle(MUTED, name, detail, over) for name in names),
-            *map(_silenced, self.silences.matching(alert.labels, at)),
-        )
+        silences = self.silences.matching(alert.labels, at)
+        return (*self._inhibitions(alert), *self._mutes(route, at), *map(_silenced, silences))
+
+    def _mutes(self, route: Route, at: datetime) -> tuple[Obstacle, ...]:
+        """Worked out once: that an interval never holds again takes long to see."""
+        found = self.mutes.get((route.id, at))
+        if found is None:
+            intervals = self.generation.intervals
+            names = muted_by(route, intervals, at)
+            over = unmuted_at(route, intervals, at) if names else None
+            outside = names == route.active_time_intervals
+            detail = (
+                "outside its route's active_time_intervals" if outside else "inside its route's mute_time_intervals"
+            )
+            found = self.mutes[route.id, at] = tuple(Obstacle(MUTED, name, detail, over) for name in names)
+        return found
 
     def _inhibitions(self, alert: Alert) -> list[Obstacle]:
         found: dict[str, Obstacle] = {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.engine.explaining_views import Added, HookVerdict
 from bridge.hooks.api import Drop, Forward, Hold, HookOptions, Notification, Pass, Verdict
@@ -37,6 +38,7 @@ class _Probe:
 
 async def watch(chain: Chain, notification: Notification, *, io: bool) -> Watched:
     """Judge a notification. Without `io` hooks that may wait for something are left out."""
+    notification = replace(notification, dry_run=True)
     run = [(link, _Probe()) for link in chain.links if io or not link.does_io]
     judged = await Chain([one for link, probe in run for one in (link, Link(probe.name, probe))]).run(notification)
     probes = iter([probe for _link, probe in run])

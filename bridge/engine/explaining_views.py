@@ -46,8 +46,13 @@ class RouteVisit(Struct, frozen=True):
 
 
 class ExplainedAlert(Struct, frozen=True):
-    """One alert on its way through the hooks before routing and through the tree. `tree` is null where a hook stopped it
-    before. `routes` are the ids of those that took it. Labels and annotations are with what the hooks added.
+    """One alert on its way through the hooks before routing and through the tree. Labels and annotations are with what the
+    hooks added. `routes` are the ids of those that took it.
+
+    `news` is what the report is to what is known of the alert: `opened`, `repeat` (it fires already, and stays in the
+    incidents where it is; hooks before routing do not see it again), `resolved`, `unseen` (the end of a firing that never
+    came here), `duplicate`, `stale` or `late`. `why` says what stops it before it is routed: one of these, a hook's reason,
+    or `never_fired`; `until` when it is judged again. `tree` is null then.
     """
 
     fingerprint: str
@@ -59,6 +64,9 @@ class ExplainedAlert(Struct, frozen=True):
     hooks: tuple[HookVerdict, ...]
     tree: RouteVisit | None
     routes: tuple[str, ...]
+    news: str
+    why: str = ""
+    until: datetime | None = None
 
 
 class Obstacle(Struct, frozen=True):

@@ -52,7 +52,8 @@ class Notification(Struct, frozen=True):
     `alerts` are those this event is about. Before routing `incident`, `route` and `receiver` are empty.
     `told_at` is when anybody was last told, or queued to be told, about the incident; None if never.
     `acknowledged` is the incident's state; `from_webhook` whether a sender's own timer repeats it; `due` says of a repeat
-    that the bridge's own time for it has come: it is no duplicate.
+    that the bridge's own time for it has come: it is no duplicate. `dry_run`: somebody only asks what would be said of
+    alerts that may not exist; a hook that acts or remembers leaves that.
     `labels` and `annotations` are what hooks added, by alert fingerprint. `escalation` is set by `escalate`.
     """
 
@@ -69,6 +70,7 @@ class Notification(Struct, frozen=True):
     acknowledged: bool = False
     from_webhook: bool = True
     due: bool = False
+    dry_run: bool = False
     labels: Mapping[str, Mapping[str, str]] = {}
     annotations: Mapping[str, Mapping[str, str]] = {}
     escalation: str = ""
