@@ -153,7 +153,8 @@ async def see(work: Work, incident: Incident) -> bool:
     members = await incidents.members(work.tx, incident.id)
     veils = await muting.veils(work, incident.route, members)
     firing = [member for member in members if member.fires]
-    newly = {alert: veil for alert, veil in veils.items() if not _is_hidden(firing, alert)}
+    known = {member.alert_id for member in firing if member.hidden not in {"", WAITS}}
+    newly = {alert: veil for alert, veil in veils.items() if alert not in known}
     timing = work.generation.timing(incident.route, incident.source)
     hidden = [member for member in firing if member.alert_id in newly]
     await _keep(work, incident, hidden, newly, {member.alert_id: _planned(member, timing) for member in hidden})
@@ -210,10 +211,6 @@ async def _unsaid(work: Work, members: Sequence[Member], timing: Timing) -> dict
     """Of what fired and ended since the last tick, that which would be hidden now: it goes unsaid."""
     found = [member for member in members if _is_unsaid(member, timing)]
     return dict.fromkeys(await muting.hidden_now(work, found), _UNTOLD) if found else {}
-
-
-def _is_hidden(members: Sequence[Member], alert: int) -> bool:
-    return any(member.alert_id == alert and member.hidden not in {"", WAITS} for member in members)
 
 
 def _planned(member: Member, timing: Timing, touched: Collection[tuple[str, str, str]] = ()) -> str:
