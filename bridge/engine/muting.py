@@ -13,7 +13,7 @@ from bridge.routing.inhibition import Side
 from bridge.routing.intervals import muted_by, next_change, unmuted_at
 from bridge.routing.route import Route
 from bridge.storage import alert_views, muting
-from bridge.storage.incidents import Member
+from bridge.storage.incidents import Incident, Member
 
 INHIBITED, MUTED, SILENCED = "inhibited", "muted", "silenced"
 WAITS = "waits"
@@ -66,6 +66,17 @@ async def hidden_now(work: Work, members: Sequence[Member]) -> dict[int, Veil]:
         if member.alert_id not in found and (silence := work.silences.matching(member.shown.labels, work.now)):
             found[member.alert_id] = Veil(SILENCED, silence[0].id)
     return found
+
+
+def waiting(work: Work, incident: Incident, alert: Alert, *, again: bool) -> Veil | None:
+    """What hides an alert that joins an incident until its group's next tick, None where there are no ticks.
+
+    Of one that was in it before (`again`) a silence is remembered that ends before the tick: its end is to be announced.
+    """
+    if not work.generation.timing(incident.route, incident.source).ticks:
+        return None
+    silences = work.silences.matching(alert.labels, work.now) if again else ()
+    return Veil(SILENCED, silences[0].id) if silences else Veil(WAITS, "")
 
 
 def unmuted(work: Work, route: str) -> datetime | None:

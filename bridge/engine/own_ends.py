@@ -26,9 +26,9 @@ def with_end(generation: Generation, request: Webhook, alert: Alert, now: dateti
 
 
 def renewed(alert: Alert, known: KnownAlert, now: datetime) -> Alert:
-    """A firing alert that is reported again, with the end that holds after both reports."""
+    """A firing alert that is reported again, with the start and the end that hold after both reports."""
     if alert.expires_at is None or known.expires_at is None:
         return alert
     older = Span(known.episode.starts_at, known.expires_at, known.timeout)
     merged = merge(older, Span(alert.starts_at, alert.expires_at, alert.timeout), now)
-    return replace(alert, expires_at=merged.ends_at, timeout=merged.timeout)
+    return replace(alert, starts_at=merged.starts_at, expires_at=merged.ends_at, timeout=merged.timeout)

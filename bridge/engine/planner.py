@@ -139,11 +139,11 @@ class Planner:
 
     async def _join(self, event: Event, alert: Alert, known: KnownAlert, *, fresh: bool) -> None:
         incident, labels = event.incident, alert.labels
-        if not fresh and not event.first and await incidents.has_resolved(self._work.tx, incident.id, known.id):
-            event.resolved -= 1
+        again = not fresh and not event.first and await incidents.has_resolved(self._work.tx, incident.id, known.id)
+        event.resolved -= again
         firing = known.episode.status is Status.FIRING
-        waits = firing and self._work.generation.timing(incident.route, incident.source).ticks
-        await incidents.join(self._work.tx, incident.id, known, alert, muting.WAITS if waits else "")
+        veil = muting.waiting(self._work, incident, alert, again=again) if firing else None
+        await incidents.join(self._work.tx, incident.id, known, alert, *((veil.why, veil.by) if veil else ()))
         if firing:
             event.opened.append(alert)
             event.firing += 1
@@ -214,7 +214,10 @@ class Planner:
     async def _repeat(self, alert: Alert, known: KnownAlert, episode: Episode) -> None:
         work = self._work
         self.counts.duplicates += 1
-        await alerts.seen(work.tx, known.id, renewed(alert, known, work.now), episode, work.now)
+        merged = renewed(alert, known, work.now)
+        if alert.source == API:
+            episode = replace(episode, starts_at=merged.starts_at)
+        await alerts.seen(work.tx, known.id, merged, episode, work.now)
         if alert.source == API:
             self._repeated[known.id] = _shown(alert, known)
             return

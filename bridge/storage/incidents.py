@@ -162,13 +162,13 @@ async def save(tx: Tx, incident: Incident) -> None:
     )  # fmt: skip
 
 
-async def join(tx: Tx, incident: str, known: KnownAlert, alert: Alert, hidden: str = "") -> None:
-    """An alert enters an incident, firing or (unseen) resolved; `hidden` as in `Member`."""
+async def join(tx: Tx, incident: str, known: KnownAlert, alert: Alert, hidden: str = "", hidden_by: str = "") -> None:
+    """An alert enters an incident, firing or (unseen) resolved; `hidden`, `hidden_by` as in `Member`."""
     episode = known.episode
     await tx.run(
         "incident_alert_put", incident, known.id, episode.number, episode.status.value, pack(known.added_labels),
         pack(known.added_annotations), micros(episode.starts_at), maybe_micros(episode.ends_at), alert.starts_text,
-        alert.ends_text, hidden,
+        alert.ends_text, hidden, hidden_by,
     )  # fmt: skip
 
 

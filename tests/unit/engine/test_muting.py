@@ -324,3 +324,14 @@ async def test_what_ended_while_its_group_was_hidden_is_not_listed_when_it_opens
         await at(bench, minutes=36)
         assert [names(message) for message in bench.sent] == [["a firing"]]
         assert ("suppressed", "ended_untold", "") in await bench.audit()
+
+
+async def test_what_flaps_inside_a_silence_that_ends_before_the_tick_is_announced(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=6)
+        await silence(bench, "instance=a", end=START + timedelta(minutes=8))
+        await at(bench, minutes=7)
+        await bench.post(resolved(instance="a", end=bench.clock.now()))
+        await bench.post(firing(instance="a", at=bench.clock.turn(seconds=10)))
+        assert await at(bench, minutes=12) == ["people opened", "people reminder"]

@@ -152,7 +152,7 @@ def test_a_look_for_something_else_lets_rows_wait(counted: Counted) -> None:
 def test_whoever_joins_tables_sees_the_rows_of_all(counted: Counted) -> None:
     number = counted.insert("alert_add", *alert("a"))
     counted.run("incident_add", *incident("i", "g"))
-    counted.run("incident_alert_put", "i", number, 1, "firing", "{}", "{}", 1, None, "", "", "")
+    counted.run("incident_alert_put", "i", number, 1, "firing", "{}", "{}", 1, None, "", "", "", "")
     counted.insert("delivery_add", *delivery("i"))
     assert len(counted.all("members_of_deliveries", "[1]")) == 1
 
@@ -216,7 +216,7 @@ def test_rows_that_go_together_make_sqlite_copy_no_page(tmp_path: Path) -> None:
             alert_id = counted.insert("alert_add", *alert(sha256(str(number).encode()).hexdigest() * 30))
             counted.insert("request_add", *request())
             counted.run("incident_add", *incident(f"i{number}", "g"))
-            counted.run("incident_alert_put", f"i{number}", alert_id, 1, "firing", "{}", "{}", 1, None, "", "", "")
+            counted.run("incident_alert_put", f"i{number}", alert_id, 1, "firing", "{}", "{}", 1, None, "", "", "", "")
             counted.insert("delivery_add", *delivery("i" * 500))
             counted.run("told_put", f"i{number}", "people", alert_id, 1, "firing")
         counted.waiting.send_all()

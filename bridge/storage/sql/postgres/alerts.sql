@@ -58,11 +58,12 @@ FROM incidents WHERE id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_
 SELECT state, count(*) FROM incidents WHERE state <> 'resolved' GROUP BY state;
 
 -- name: incident_alert_put
-INSERT INTO incident_alerts (incident, alert, episode, status, added_labels, added_annotations, starts_at, ends_at, starts_text, ends_text, hidden)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO incident_alerts (incident, alert, episode, status, added_labels, added_annotations, starts_at, ends_at, starts_text, ends_text, hidden,
+                             hidden_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (incident, alert) DO UPDATE SET episode = excluded.episode, status = excluded.status, starts_at = excluded.starts_at,
     ends_at = excluded.ends_at, starts_text = excluded.starts_text, ends_text = excluded.ends_text,
-    added_labels = excluded.added_labels, added_annotations = excluded.added_annotations, hidden = excluded.hidden, hidden_by = '',
+    added_labels = excluded.added_labels, added_annotations = excluded.added_annotations, hidden = excluded.hidden, hidden_by = excluded.hidden_by,
     planned = CASE incident_alerts.planned WHEN 'resolved' THEN 'again' ELSE incident_alerts.planned END;
 
 -- name: incident_alert_end
