@@ -7,9 +7,10 @@ import os
 import random
 import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from msgspec import Struct, field
@@ -39,6 +40,12 @@ REAL, TWIN, BRIDGE = "alertmanager", "twin", ""
 NEVER = float("inf")
 _LEAD = 2.5
 """Seconds before the beginning at which Alertmanager starts its clean-up of empty groups anew."""
+
+
+class Running(Protocol):
+    """A program that listens."""
+
+    url: str
 
 
 class Case(Struct, frozen=True):
@@ -109,15 +116,14 @@ async def run(folder: Path, cases: list[Case], challengers: Sequence[str]) -> di
         with ExitStack() as stack:
             minute = begin_at + timedelta(seconds=BOUNDARY)
             settings = [one.setting for one in cases]
-            urls = []
+            starts: list[AbstractContextManager[Running]] = []
             for place, name in enumerate(names):
-                address = f"{sink.url}/{place}"
+                folder_of, address = folder / str(place), f"{sink.url}/{place}"
                 if name in {REAL, TWIN}:
-                    text = alertmanager_yml(settings, address, minute)
-                    urls.append(stack.enter_context(alertmanager(folder / str(place), text)).url)
+                    starts.append(alertmanager(folder_of, alertmanager_yml(settings, address, minute)))
                 else:
-                    text = bridge_yml(settings, address, minute)
-                    urls.append(stack.enter_context(compat_bridge(folder / str(place), text, name)).url)
+                    starts.append(compat_bridge(folder_of, bridge_yml(settings, address, minute), name))
+            urls = await _start(stack, starts)
             if not boundary:
                 begin_at = datetime.now(UTC) + timedelta(seconds=_LEAD)
             loop = asyncio.get_running_loop()
@@ -132,6 +138,18 @@ async def run(folder: Path, cases: list[Case], challengers: Sequence[str]) -> di
         heard = sink.heard()
     played = _Played(cases, clients, heard, begin)
     return {name: played.judged(place, name) for place, name in enumerate(names) if place}
+
+
+async def _start(stack: ExitStack, starts: Sequence[AbstractContextManager[Running]]) -> list[str]:
+    """Start all of them at once; gives their addresses. What has started is ended at the end, also if another has not."""
+    tried = await asyncio.gather(*(asyncio.to_thread(one.__enter__) for one in starts), return_exceptions=True)
+    for one, running in zip(starts, tried, strict=True):
+        if not isinstance(running, BaseException):
+            stack.push(one)
+    for running in tried:
+        if isinstance(running, BaseException):
+            raise running
+    return [running.url for running in tried if not isinstance(running, BaseException)]
 
 
 class _Played:

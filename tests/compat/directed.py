@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from tests.compat.history import Alerts, Event, History, Posted, Silence
 from tests.compat.model import ANNOUNCED_AGAIN, END_ONCE, END_TOLD, GRACE, GROUP_ANEW, UNSEEN_END, UNSHOWN_END
-from tests.compat.random_histories import END
 from tests.compat.setting import ALL, Matcher, Node, Rule, Setting
 
+END = 14.0
 _FAR = 3600.0
 
 

@@ -10,12 +10,12 @@ from msgspec import Struct, field
 from tests.compat.history import History, Look
 from tests.compat.live import Seen, Trace
 from tests.compat.model import Notification, Stream, Told, predict
-from tests.compat.random_histories import END, MARGIN
+from tests.compat.random_histories import MARGIN
 from tests.compat.setting import Setting
 from tests.compat.sink import Heard
 
-HORIZON = END - 0.5
-"""What one program did and the other did not until then is a difference; later it may have had no time for it."""
+_LAST = 0.5
+"""What one program does in the last seconds of a history, the other may have no time for."""
 _SPARE = 0.05
 TOLERANCE = 0.75
 """Seconds between the notifications of both programs, or between one and what is predicted."""
@@ -62,27 +62,25 @@ def judge(
     verdict = Verdict(problems=[*left.trace.problems, *right.trace.problems])
     theirs = predict(setting, history, (), boundary)
     ours = predict(setting, history, differing, boundary)
+    until = history.end - _LAST
     for stream in sorted(left.streams.keys() | right.streams.keys() | theirs.streams.keys() | ours.streams.keys()):
+        one, other = ((program.name, program.streams.get(stream, [])) for program in (left, right))
+        meant, its_own = (("predicted", predicted.streams.get(stream, [])) for predicted in (theirs, ours))
         verdict.groups += 1
-        one, other = left.streams.get(stream, []), right.streams.get(stream, [])
-        verdict.notifications += len(one)
-        _same(
-            Verdict(problems=verdict.unforeseen),
-            stream,
-            ("predicted", theirs.streams.get(stream, [])),
-            (left.name, one),
-        )
+        verdict.notifications += len(one[1])
+        verdict.unforeseen += _differing(stream, until, meant, one)
         if told(theirs, stream) == told(ours, stream):
-            _same(verdict, stream, (left.name, one), (right.name, other))
-            continue
-        for kind in _kinds(setting, history, stream, differing, boundary):
-            verdict.differences[kind] = verdict.differences.get(kind, 0) + 1
-        _same(verdict, stream, ("predicted", theirs.streams.get(stream, [])), (left.name, one))
-        _same(verdict, stream, ("predicted", ours.streams.get(stream, [])), (right.name, other))
+            verdict.problems += _differing(stream, until, one, other)
+        else:
+            verdict.problems += _differing(stream, until, meant, one) + _differing(stream, until, its_own, other)
+            for kind in _kinds(setting, history, stream, differing, boundary):
+                verdict.differences[kind] = verdict.differences.get(kind, 0) + 1
+            one = its_own
+        verdict.apart += [abs(first.at - second.at) for first, second in zip(one[1], other[1], strict=False)]
     if left.trace.kept != right.trace.kept:
         verdict.problems.append(f"ids of edited silences kept: {left.trace.kept} and {right.trace.kept}")
-    for one, other in zip(left.trace.seen, right.trace.seen, strict=False):
-        _look(verdict, theirs, one, other)
+    for seen, its in zip(left.trace.seen, right.trace.seen, strict=False):
+        _look(verdict, theirs, seen, its)
     return verdict
 
 
@@ -110,21 +108,21 @@ def _kinds(
     return found or ["several-at-once"]
 
 
-def _same(
-    verdict: Verdict, stream: Stream, one: tuple[str, list[Notification]], other: tuple[str, list[Notification]]
-) -> None:
+Sent = tuple[str, list[Notification]]
+"""(who sent it, or who says it should be sent; what)."""
+
+
+def _differing(stream: Stream, until: float, one: Sent, other: Sent) -> list[str]:
+    """What differs, as one text; nothing if all that is sent before `until` corresponds."""
     both = list(zip(one[1], other[1], strict=False))
-    apart = [abs(first.at - second.at) for first, second in both]
-    verdict.apart.extend(apart)
-    alone = [
-        notification for notification in (*one[1][len(both) :], *other[1][len(both) :]) if notification.at < HORIZON
-    ]
-    same = not alone and all(first.content == second.content for first, second in both)
-    if not same or max(apart, default=0.0) > TOLERANCE:
-        lines = [f"{stream[0]} {dict(stream[1])}:"]
-        for name, sent in (one, other):
-            lines += [f"  {name}:", *(f"    {shown(notification)}" for notification in sent)]
-        verdict.problems.append("\n".join(lines))
+    alone = [notification for notification in (*one[1][len(both) :], *other[1][len(both) :]) if notification.at < until]
+    same = all(first.content == second.content and abs(first.at - second.at) <= TOLERANCE for first, second in both)
+    if same and not alone:
+        return []
+    lines = [f"{stream[0]} {dict(stream[1])}:"]
+    for name, sent in (one, other):
+        lines += [f"  {name}:", *(f"    {shown(notification)}" for notification in sent)]
+    return ["\n".join(lines)]
 
 
 def shown(notification: Notification) -> str:
