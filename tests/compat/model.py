@@ -159,7 +159,7 @@ class Group:
             self._tick, self._log, self._owed = math.inf, None, set()
 
     def _needed(self, at: float, firing: set[str], resolved: set[str]) -> bool:
-        if END_TOLD in self._rules and resolved & self._owed:
+        if END_TOLD in self._rules and self._sends_ends and resolved & self._owed:
             return True
         if self._log is None:
             return bool(firing)
