@@ -33,13 +33,14 @@ class Standing(Struct, frozen=True):
 class Occasion(Struct, frozen=True):
     """Why the group is looked at. `opens`: nobody was told of it yet, or it was reopened. `ticks`: its route has a rhythm,
     so that every difference from the last notification is news. `remind`: `repeat_interval` is over. `repeated`: its sender
-    said again what it said before.
+    said again what it said before. `ends`: somebody who is told of the group wants to hear of ends while others fire.
     """
 
     opens: bool
     ticks: bool = True
     remind: bool = False
     repeated: bool = False
+    ends: bool = True
 
 
 class Found(Struct, frozen=True):
@@ -64,7 +65,7 @@ def decide(alerts: Sequence[Standing], occasion: Occasion) -> Found:
     if occasion.opens:
         return _found(Transition.OPENED, alerts, shown, _again(shown)) if shown else Found()
     news = [one for one in shown if one.planned != "firing" and (occasion.ticks or one.was or one.news)]
-    ended = [one for one in alerts if _ended(one, occasion)]
+    ended = [one for one in alerts if occasion.ends and _ended(one, occasion)]
     if news or ended:
         return _found(Transition.CHANGED, alerts, [*news, *ended], _again(news))
     return _reminder(alerts, shown, occasion)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bridge.domain.audit import Kind
 from bridge.domain.ticks import Timing
-from bridge.engine import muting
+from bridge.engine import muting, outbox
 from bridge.engine.event import Event, FlushData
 from bridge.engine.group_decision import Found, Occasion, Standing, decide
 from bridge.engine.muting import ENDED, MUTED, WAITS, Veil
@@ -194,6 +194,7 @@ def _occasion(work: Work, incident: Incident, data: FlushData, timing: Timing, e
         ticks=timing.ticks and event is None,
         remind=remind,
         repeated=event is not None and event.transition is Transition.REPEAT,
+        ends=outbox.takes_ends(work, incident.receiver),
     )
 
 

@@ -143,6 +143,12 @@ def refusal(configured: ConfiguredChannel, reason: Reason, *, only_ends: bool = 
     return "send_resolved" if ends and not options.send_resolved else ""
 
 
+def takes_ends(work: Work, receiver: str) -> bool:
+    """Whether any channel of a receiver is told that alerts ended while others fire."""
+    found = (work.generation.channels.get(channel) for channel in work.generation.channels_of(receiver))
+    return any(one is None or not refusal(one, Reason.CHANGED, only_ends=True) for one in found)
+
+
 def _wants(work: Work, incident: Incident, channel: str, reason: Reason, *, only_ends: bool) -> bool:
     configured = work.generation.channels.get(channel)
     if configured is None or not refusal(configured, reason, only_ends=only_ends):

@@ -10,6 +10,7 @@ from bridge.hooks.api import Transition
 TICK = Occasion(opens=False)
 AT_ONCE = Occasion(opens=False, ticks=False)
 OPENING = Occasion(opens=True)
+NO_ENDS = Occasion(opens=False, ends=False)
 
 
 def firing(number: int = 1, planned: str = "", was: str = "", now: str = "", *, news: bool = False) -> Standing:
@@ -43,6 +44,9 @@ def ended(number: int = 1, planned: str = "", *, news: bool = False) -> Standing
         ([firing(1, "firing", "silenced", "muted")], TICK, None),
         ([firing(1, "firing")], Occasion(opens=False, remind=True), Transition.REPEAT),
         ([firing(1, "firing", now="muted")], Occasion(opens=False, remind=True), None),
+        ([firing(1, "firing"), ended(2, "firing")], NO_ENDS, None),
+        ([firing(1, "firing"), ended(2, "firing")], Occasion(opens=False, remind=True, ends=False), Transition.REPEAT),
+        ([ended(2, "firing")], NO_ENDS, Transition.RESOLVED),
         ([firing(1)], AT_ONCE, None),
         ([firing(1, news=True)], AT_ONCE, Transition.CHANGED),
         ([firing(1, was="inhibited")], AT_ONCE, Transition.CHANGED),

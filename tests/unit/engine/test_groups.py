@@ -238,3 +238,15 @@ async def test_an_end_alone_is_no_word_to_a_channel_that_takes_none(tmp_path: Pa
         await at(bench, minutes=1)
         await bench.post(resolved(instance="b", end=bench.clock.now()))
         assert await at(bench, minutes=12) == ["people opened"]
+
+
+async def test_an_end_that_nobody_was_told_of_and_a_new_firing_are_no_news(tmp_path: Path) -> None:
+    text = TIMED.replace("people: {type: console}", "people: {type: console, send_resolved: false}")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        await bench.post(resolved(instance="b", end=bench.clock.now()))
+        await at(bench, minutes=7)
+        await bench.post(firing(instance="b", at=bench.clock.now()))
+        assert await at(bench, minutes=16) == ["people opened"]
+        assert await at(bench, minutes=26) == ["people opened", "people reminder"]
