@@ -147,7 +147,8 @@ def test_a_full_disk_is_answered_503_and_all_goes_on_when_there_is_room_again(
         assert len(accepted) == 5
         ballast = fill(tmp_path / "disk", leave)
         statuses: list[int] = []
-        while statuses[-5:] != [503] * 5 and len(statuses) < 300:
+        ready = 200  # a log that is cut short meanwhile gives room back: then there is more to fill
+        while (statuses[-5:] != [503] * 5 or ready != 503) and len(statuses) < 300:
             name = f"B{len(statuses)}"
             answer = post(bridge, name, "x" * (300 if 503 in statuses else 50_000))  # until not even a small one fits
             statuses.append(answer.status)
@@ -155,10 +156,10 @@ def test_a_full_disk_is_answered_503_and_all_goes_on_when_there_is_room_again(
                 accepted.add(name)
             elif answer.status == 503:
                 assert int(answer.headers["Retry-After"]) > 0
+            ready = ask(bridge, "GET", "/-/ready").status
         assert set(statuses) <= {200, 503}
-        assert statuses[-1] == 503
+        assert statuses[-1] == ready == 503
         assert ask(bridge, "GET", "/-/healthy").status == 200
-        assert ask(bridge, "GET", "/-/ready").status == 503
         assert ask(bridge, "GET", "/metrics").status == 200
 
         ballast.unlink()
