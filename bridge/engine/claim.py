@@ -86,7 +86,8 @@ async def _job(work: Work, claimed: Claimed, about: Told | None, hidden: frozens
         await _end(work, claimed, DeliveryState.SUPERSEDED, "incident_gone")
         return None
     incident = about.incident
-    members = tuple(member for member in about.members if (incident.id, member.alert_id) not in hidden)
+    over = incident.state == "resolved"  # an end is told whatever hides it, also one by hand of what still fires
+    members = tuple(member for member in about.members if over or (incident.id, member.alert_id) not in hidden)
     unwanted = still_wanted(claimed, incident, members)
     if unwanted is None and len(members) < len(about.members) and _says_nothing(claimed, incident, members):
         unwanted = DeliveryState.SUPERSEDED, "hidden"

@@ -46,7 +46,7 @@ async def judge(transactions: Transactions, timer: Timer, now: datetime, limit: 
 
     async def decision(work: Work) -> None:
         early = timer.due_at > work.now  # the clock was set back meanwhile
-        if early or not await timers.delete(work.tx, timer.id) or judged is None:
+        if early or not await timers.take(work.tx, timer) or judged is None:
             return
         present = await incidents.get(work.tx, timer.incident)
         if present is None:
@@ -67,7 +67,7 @@ async def judge(transactions: Transactions, timer: Timer, now: datetime, limit: 
 
 async def put_aside(work: Work, *, timer: Timer, error: Exception) -> None:
     """A timer that cannot be taken is deleted, audited and announced, so that the others go on."""
-    if not await timers.delete(work.tx, timer.id):
+    if not await timers.take(work.tx, timer):
         return
     why = f"a {timer.kind} timer cannot be taken: {type(error).__name__}"
     work.record(Kind.SKIPPED, incident=timer.incident, reason="poisoned", detail=why)

@@ -77,7 +77,7 @@ async def look(transactions: Transactions, now: datetime, timer: Timer | None = 
 
 
 async def _look(work: Work, *, timer: Timer | None, counted: Mapping[str, Hidden]) -> None:
-    if timer is not None and (timer.due_at > work.now or not await timers.delete(work.tx, timer.id)):
+    if timer is not None and (timer.due_at > work.now or not await timers.take(work.tx, timer)):
         return  # the clock was set back meanwhile, or another took it
     state = await _load(work.tx)
     entries = work.generation.recurring

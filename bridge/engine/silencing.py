@@ -40,7 +40,7 @@ async def turn(transactions: Transactions, timer: Timer, now: datetime) -> None:
     ids = found[:_AT_ONCE]
 
     async def finish(work: Work) -> None:
-        if timer.due_at > work.now or not await timers.delete(work.tx, timer.id):
+        if timer.due_at > work.now or not await timers.take(work.tx, timer):
             return
         if not after and silence is not None and silence.updated_at < silence.ends_at <= work.now:
             work.record(Kind.SILENCE_EXPIRED, reason="ended", detail=name)

@@ -129,7 +129,7 @@ class Timekeeper:
         async def decision(work: Work) -> list[float]:
             lags = []
             for timer in due:
-                if timer.due_at > work.now or not await timers.delete(work.tx, timer.id):
+                if timer.due_at > work.now or not await timers.take(work.tx, timer):
                     continue  # the clock was set back meanwhile, or another took it
                 if timer.kind == "step":
                     if await take_step(work, timer):

@@ -47,8 +47,14 @@ async def next_due(tx: Tx) -> datetime | None:
     return maybe_moment(row[0]) if row else None
 
 
+async def take(tx: Tx, timer: Timer) -> bool:
+    """Delete a timer that was read before; False if it is gone, was moved or paused: whoever deletes it takes it."""
+    values = (timer.id, timer.kind, timer.incident, timer.alert, micros(timer.due_at), timer.data)
+    return await tx.run("timer_take", *values) > 0
+
+
 async def delete(tx: Tx, timer: int) -> bool:
-    """Whether it was still there: whoever deletes a timer takes it."""
+    """Delete a timer that is known to be there; whether it was."""
     return await tx.run("timer_delete", timer) > 0
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bridge.domain.errors import Conflict, FailureReason, NotFound, Retryable
+from bridge.storage import timers
 from tests.bridge_bench import Bench, engine, firing, resolved
 from tests.unit.engine.test_outcomes import fails
 
@@ -214,3 +216,27 @@ async def test_a_dead_delivery_gets_a_new_life_by_hand_and_a_sent_one_does_not(t
             await bench.operator.retry(dead.id, "alice", bench.clock.now())
         with pytest.raises(NotFound):
             await bench.operator.retry("99999", "alice", bench.clock.now())
+
+
+async def test_the_end_by_hand_of_what_is_silenced_is_told_to_who_heard(tmp_path: Path) -> None:
+    async with engine(tmp_path, ESCALATING) as bench:
+        await bench.post(firing())
+        await bench.silence('alertname="Down"', end=bench.clock.now() + timedelta(hours=1))
+        await bench.operator.resolve(await the_incident(bench), "alice", bench.clock.now())
+        await bench.settle()
+
+        assert bench.told() == ["people opened", "people resolved"]
+
+
+async def test_a_step_that_was_due_when_it_was_acknowledged_is_not_lost(tmp_path: Path) -> None:
+    async with engine(tmp_path, ESCALATING) as bench:
+        await bench.post(firing())
+        incident, now = await the_incident(bench), bench.clock.turn(minutes=5)
+        due = await bench.database.read(lambda tx: timers.due(tx, now, 10))
+        assert [timer.kind for timer in due] == ["step"]
+        acknowledging = bench.operator.acknowledge(incident, "alice", now)
+        await asyncio.gather(bench.timekeeper.step(now), acknowledging)
+        await bench.operator.unacknowledge(incident, "alice", bench.clock.turn(seconds=1))
+        await bench.settle()
+
+        assert "pager escalated" in bench.told()

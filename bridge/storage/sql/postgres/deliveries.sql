@@ -102,6 +102,10 @@ SELECT min(due_at) FROM timers WHERE paused_for IS NULL;
 -- name: timer_get
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE id = $1 AND paused_for IS NULL;
 
+-- An id may be another timer's by now, and what was due may have been paused.
+-- name: timer_take
+DELETE FROM timers WHERE id = $1 AND kind = $2 AND incident = $3 AND alert = $4 AND due_at = $5 AND data = $6 AND paused_for IS NULL;
+
 -- name: timer_delete
 DELETE FROM timers WHERE id = $1;
 

@@ -103,6 +103,10 @@ SELECT min(due_at) FROM timers WHERE paused_for IS NULL;
 -- name: timer_get
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE id = ? AND paused_for IS NULL;
 
+-- An id may be another timer's by now, and what was due may have been paused.
+-- name: timer_take
+DELETE FROM timers WHERE id = ? AND kind = ? AND incident = ? AND alert = ? AND due_at = ? AND data = ? AND paused_for IS NULL;
+
 -- name: timer_delete
 DELETE FROM timers WHERE id = ?;
 
