@@ -1,11 +1,11 @@
 """Finds plugin classes by name: those that distributions announce as entry points, and those of plugin files.
 
 Nothing of a distribution is imported before its name is asked for. A plugin file is run when it is listed, because
-the configuration names it; the channels and the hooks of one file come from one run of it.
+the configuration names it; the channels, the hooks and the workflows of one file come from one run of it.
 
 What counts in a file: every public class that the file itself defines, whose `Options` inherits the base model of the
 kind, and which has the kind's method. Its name is its `name` if that is text, else its class name in snake_case
-without the kind's suffix (`MatrixRoomChannel` → `matrix_room`).
+without the kind's suffix (`MatrixRoomChannel` → `matrix_room`). A workflow is a class that inherits `Workflow`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from msgspec import Struct
 from pydantic import BaseModel
 
 from bridge.domain.errors import ConfigError
+from bridge.domain.raised import why
+from bridge.workflows.api import Action, Workflow, actions_of
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -34,6 +36,13 @@ class Kind(Struct, frozen=True):
     group: str
     method: str
     options: type[BaseModel]
+
+
+class OfferedWorkflow(Struct, frozen=True):
+    """A workflow of a plugin file, ready to be done."""
+
+    file: Path
+    actions: tuple[Action, ...]
 
 
 class _Claim(Struct, frozen=True):
@@ -99,7 +108,7 @@ class Plugins:
         try:
             found = claim.load()
         except (Exception, SystemExit) as error:
-            raise ConfigError(f"{what} cannot be loaded: {_why(error)}") from error
+            raise ConfigError(f"{what} cannot be loaded: {why(error)}") from error
         if not isinstance(found, type):
             raise ConfigError(f"{what} is no class")
         fault = _fault(self._kind, found)
@@ -108,7 +117,45 @@ class Plugins:
         return found
 
 
-def _classes_of(kind: Kind, path: Path) -> list[type]:
+def workflows_of(plugin_files: Sequence[Path]) -> dict[str, OfferedWorkflow]:
+    """Every workflow of the files, by its class's name; each is made and defined once, here.
+
+    Raises:
+        ConfigError: a file cannot be run, a workflow cannot be defined or has no action, or two have one name.
+    """
+    offered: dict[str, OfferedWorkflow] = {}
+    for path in dict.fromkeys(plugin_files):
+        for found in _own_classes(path):
+            if not issubclass(found, Workflow):
+                continue
+            earlier = offered.get(found.__name__)
+            if earlier is not None:
+                raise ConfigError(
+                    f"the workflow {found.__name__!r} is defined twice: in {earlier.file} and in {path}; rename one"
+                )
+            offered[found.__name__] = OfferedWorkflow(path, _defined(found, path))
+    return offered
+
+
+def _defined(found: type[Workflow], path: Path) -> tuple[Action, ...]:
+    what = f"plugin file {path}: workflow {found.__name__}"
+    if found.define is Workflow.define:
+        raise ConfigError(f"{what} has no define(self), which adds its actions; a base class begins with '_'")
+    try:
+        workflow = found()
+        workflow.define()
+        actions = actions_of(workflow)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ConfigError(f"{what} cannot be defined: {why(error)}") from error
+    if not actions:
+        raise ConfigError(f"{what} has no action: define() adds them by self.add_action(Action(name, plugin))")
+    return actions
+
+
+def _own_classes(path: Path) -> list[type]:
+    """The public classes that a file defines and that are plugins of any kind."""
     try:
         source = path.read_bytes()
     except OSError as error:
@@ -121,10 +168,17 @@ def _classes_of(kind: Kind, path: Path) -> list[type]:
         and not name.startswith("_")
         and found.__module__ == module.__name__
         and found.__name__ == name
-        and _options_of(found) is not BaseModel
+        and (_options_of(found) is not BaseModel or issubclass(found, Workflow))
     ]
     if not own:
-        raise ConfigError(f"plugin file {path}: defines no plugin; a plugin is a class with an `Options` model")
+        raise ConfigError(
+            f"plugin file {path}: defines no plugin; a plugin is a class with an `Options` model, or a Workflow"
+        )
+    return own
+
+
+def _classes_of(kind: Kind, path: Path) -> list[type]:
+    own = _own_classes(path)
     mine = [found for found in own if issubclass(_options_of(found), kind.options)]
     for found in mine:
         fault = _fault(kind, found)
@@ -144,7 +198,7 @@ def _run(path: Path, source: bytes) -> ModuleType:
         exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 - a listed plugin is code
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ConfigError(f"plugin file {path}: cannot be loaded: {_why(error)}") from error
+        raise ConfigError(f"plugin file {path}: cannot be loaded: {why(error)}") from error
     return module
 
 
@@ -173,13 +227,3 @@ def _name_of(kind: Kind, found: type) -> str:
         return name
     short = found.__name__.removesuffix(kind.word.capitalize()) or found.__name__
     return _WORD_START.sub("_", short).lower()
-
-
-def _why(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, SyntaxError) or error.__traceback__ is None:
-        return text
-    last = error.__traceback__
-    while last.tb_next is not None:
-        last = last.tb_next
-    return f"{text} (line {last.tb_lineno} of {last.tb_frame.f_code.co_filename})"

@@ -9,7 +9,7 @@ from bridge.app.files import http_of, keyring_of, read_files, registries_of
 from bridge.channels.api import Context, Receipt
 from bridge.config.open_secrets import SecretOpener
 from bridge.domain.clock import SystemClock
-from bridge.domain.errors import ConfigError, FailureReason, NotFound, Retryable
+from bridge.domain.errors import ChannelError, ConfigError, FailureReason, NotFound, Retryable
 from bridge.domain.moment import new_id
 from bridge.engine.attempt import test_view
 from bridge.engine.build import Builder
@@ -47,5 +47,8 @@ async def send_test(path: Path, channel: str) -> Receipt:
                 return await configured.channel.send(message, Context(http, now, f"test-{new_id(now)}"))
         except TimeoutError:
             raise Retryable(FailureReason.TIMEOUT, f"no end within {limit:g} s", unknown=True) from None
+        except ChannelError as error:
+            error.redact(redactor.clean)
+            raise
     finally:
         await http.close()

@@ -30,6 +30,7 @@ from bridge.config.senders import AccessSettings
 from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import Section
+from bridge.config.workflows import add_workflows
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, without_nulls
 from bridge.domain.errors import ConfigError
 from bridge.domain.options import Duration
@@ -103,6 +104,7 @@ class _Assembly:
         self, team_routes: tuple[Node, ...], channels: ChannelCatalogue, hooks: HookCatalogue, digest: str
     ) -> Config | None:
         findings, sections = self.findings, self.sections
+        add_workflows(sections, channels.workflows(), findings)
         named = NamedSections(sections, self.fields, findings)
         names = Names(
             channels=frozenset(sections.entries("channels")),

@@ -5,7 +5,7 @@ The registries themselves are handed in, so that this package names no plugin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -20,6 +20,9 @@ class ChannelCatalogue(Protocol):
         """The same catalogue with plugin files; raises ConfigError."""
 
     def names(self) -> tuple[str, ...]: ...
+
+    def workflows(self) -> Mapping[str, Path]:
+        """Every workflow of the plugin files, and the file that defines it."""
 
     def options_model(self, type_name: str, /) -> type[ChannelOptions]:
         """Raises ConfigError: no such type, or it cannot be loaded."""

@@ -87,6 +87,8 @@ class Builder:
             self._register(options)
             directories: Sequence[Path] = config.exec.directories
             channel = self._channels.create(name, options, exec_directories=directories)
+            for secret in getattr(channel, "secrets", ()):
+                self._redactor.register(secret)
         except BridgeError as error:
             return ConfiguredChannel(name, sealed, None, credential, str(error), people)
         return ConfiguredChannel(name, options, channel, credential, people=people)
