@@ -46,6 +46,7 @@ from bridge.storage import journal, watch
 from bridge.storage.database import Database
 from bridge.storage.journal import Request
 from bridge.storage.sqlite import SqliteDatabase
+from bridge.workflows.threads import left_behind, left_behind_ever
 
 if TYPE_CHECKING:
     from bridge.storage.postgres import PostgresDatabase
@@ -227,6 +228,7 @@ class Bridge:
         dropped = log_thread().dropped
         metrics.log_lines_dropped.inc(dropped - self._dropped)
         self._dropped = dropped
+        metrics.set_threads_left(left_behind(), left_behind_ever())
 
     async def stop(self) -> None:
         """Take no more alerts, let what is in hand end, record the stop, close."""

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import structlog
@@ -94,8 +95,28 @@ def _on_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
 
 
 async def _watch(bridge: Bridge, path: Path, since: str, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    async for _change in changes(path, stop, extra=[bridge.config.secrets.keyring], since=since):
+    async for _change in changes(path, stop, extra=_Beside(bridge), since=since):
         reload.set()
+
+
+class _Beside(Collection[Path]):
+    """The files that count besides the configuration itself, as it is now: the keyring and the plugin files."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+
+    def _files(self) -> tuple[Path, ...]:
+        config = self._bridge.config
+        return config.secrets.keyring, *config.plugins
+
+    def __contains__(self, file: object) -> bool:
+        return file in self._files()
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._files())
+
+    def __len__(self) -> int:
+        return len(self._files())
 
 
 async def _reload(bridge: Bridge, stop: asyncio.Event, reload: asyncio.Event) -> None:

@@ -39,6 +39,10 @@ class _Counts(Collector):
     def add(self, labels: tuple[str, ...], amount: int = 1) -> None:
         self._values[labels] += amount
 
+    def set(self, labels: tuple[str, ...], amount: int) -> None:
+        """Where somebody else counts."""
+        self._values[labels] = amount
+
     def collect(self) -> Iterable[CounterMetricFamily]:
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
         for labels, value in self._values.items():
@@ -130,6 +134,12 @@ class Metrics:
         self.log_lines_dropped = Counter(
             "alertbridge_log_lines_dropped", "Lines the log did not take.", registry=registry
         )
+        self._threads_left = Gauge(
+            "alertbridge_workflow_threads_left", "Left behind, and running still.", ("workflow",), registry=registry
+        )
+        self._threads_left_ever = _Counts(
+            "alertbridge_workflow_threads_left_behind", "Threads left behind.", ("workflow",), registry
+        )
         self._write_build_info(version)
 
     def _write_build_info(self, version: str) -> None:
@@ -192,6 +202,13 @@ class Metrics:
     def heartbeat(self, outcome: str) -> None:
         """One heartbeat was `sent`, `failed`, or `withheld`."""
         self._heartbeats.add((outcome,))
+
+    def set_threads_left(self, running: Mapping[str, int], ever: Mapping[str, int]) -> None:
+        """Threads of workflows that nobody waits for: those that run still, and all since the process began."""
+        for workflow, count in running.items():
+            self._threads_left.labels(workflow).set(count)
+        for workflow, count in ever.items():
+            self._threads_left_ever.set((workflow,), count)
 
     def set_config(self, texts: Mapping[str, str]) -> None:
         """Publish the hash of the configuration texts in force, by file name."""

@@ -29,7 +29,7 @@ CASES: dict[str, Case] = {
 STATUSES = (*range(200, 209), *range(300, 309), *range(400, 432), 451, *range(500, 512), 599)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 
-PROGRAMS = frozenset({"webhook", "exec"})
+PROGRAMS = frozenset({"webhook", "exec", "workflow"})
 """These hand data to programs as it is: nothing to escape, and no place for a note."""
 
 
