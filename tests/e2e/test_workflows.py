@@ -92,3 +92,132 @@ async def test_what_the_chat_refuses_is_tried_again_and_no_credential_is_shown(t
     for text in (shown, audit.stdout, here.bridge.log.read_text()):
         assert KEY not in text
         assert "path-that-nobody-sees" not in text
+
+
+async def test_a_test_message_runs_the_workflow_and_says_how_it_went_without_credentials(tmp_path: Path) -> None:
+    async with scene(tmp_path) as here:
+        sent = await asyncio.to_thread(here.bridge.command, "send", "MyWorkflow")
+        here.chat.next(500, f"{KEY} {PATH}")
+        failed = await asyncio.to_thread(here.bridge.command, "send", "MyAlarm")
+    assert (sent.returncode, sent.stdout) == (0, "MyWorkflow: sent (1 actions done)\n")
+    assert "[TEST]" in here.mail.mails[0].parsed["Subject"]
+    assert failed.returncode != 0
+    said = failed.stdout + failed.stderr
+    assert "the action 'trigger_alarm': Exception: the chat answered 500: <secret>" in said
+    assert KEY not in said
+    assert PATH not in said
+
+
+async def test_a_changed_file_is_picked_up_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "plugins/on_call.py"
+    async with scene(tmp_path) as here:
+        good = file.read_text().replace("Workflow Notification", "Changed")
+        file.write_text(good)
+        await eventually(lambda: '"event":"reloaded"' in here.bridge.log.read_text().replace(" ", ""))
+        await here.fire()
+        await eventually(lambda: len(here.mail.mails) == 1)
+        file.write_text(good + "raise SystemExit(1)\n")
+        await eventually(lambda: "SystemExit" in here.bridge.log.read_text())
+        assert "alertbridge_config_last_reload_successful 0.0" in await here.metrics()
+        await here.fire(status="resolved")
+        await eventually(lambda: len(here.mail.mails) == 2)
+    assert [mail.parsed["Subject"].partition(":")[0] for mail in here.mail.mails] == ["Changed", "Changed"]
+
+
+HOSTILE = """
+import asyncio, os, sys, time, urllib.request
+from bridge import Action, Hook, Plugin, Workflow
+
+SECRET = "secret-of-the-hostile"
+
+class Exits(Hook):
+    def execute(self, context):
+        sys.exit(3)
+
+class Loops(Hook):
+    def execute(self, context):
+        while True:
+            pass
+
+class Sleeps(Hook):
+    def execute(self, context):
+        time.sleep(3600)
+
+class Holds(Hook):
+    async def execute(self, context):
+        time.sleep(3600)
+
+class Odd(BaseException): ...
+
+class Raises(Hook):
+    async def execute(self, context):
+        raise Odd
+
+class Returns(Hook):
+    def execute(self, context):
+        return object()
+
+class Tells(Plugin):
+    def __init__(self):
+        self.api_key = SECRET
+    def execute(self, context):
+        sys.stdout.close()
+        raise ValueError(f"the key is {self.api_key}")
+
+class Posts(Plugin):
+    def execute(self, context):
+        urllib.request.urlopen("CHAT", data=b"x", timeout=10).close()
+
+def workflow(plugin):
+    class Made(Workflow):
+        def define(self):
+            self.add_action(Action("do", plugin))
+    Made.__name__ = plugin.__class__.__name__ + "Flow"
+    return Made
+
+ExitsFlow, LoopsFlow, SleepsFlow, HoldsFlow, RaisesFlow, ReturnsFlow, TellsFlow, PostsFlow = map(
+    workflow, (Exits(), Loops(), Sleeps(), Holds(), Raises(), Returns(), Tells(), Posts())
+)
+"""
+EVERYONE = ("Exits", "Loops", "Sleeps", "Holds", "Raises", "Returns", "Tells", "Posts")
+
+
+async def test_workflows_that_do_their_worst_harm_neither_the_bridge_nor_each_other(tmp_path: Path) -> None:
+    flows = [f"{name}Flow" for name in EVERYONE]
+    channels = ", ".join(
+        f"{name}: {{type: workflow, timeout: 1s, max_in_flight: 2}}" for name in flows if name != "PostsFlow"
+    )
+    config = (
+        'server: {listen: "127.0.0.1:PORT"}\nstorage: {url: "sqlite:bridge.db"}\nplugins: [hostile.py]\n'
+        f"channels: {{{channels}}}\nroute: {{receiver: all}}\nreceivers: {{all: [{', '.join(flows)}]}}\n"
+    )
+    async with Simulator() as chat:
+        (tmp_path / "hostile.py").write_text(HOSTILE.replace("CHAT", chat.url))
+        context = bridge_process(tmp_path, config)
+        bridge = await asyncio.to_thread(context.__enter__)
+        here = Scene(bridge, MailServer(), chat)
+        try:
+            for number in range(6):
+                await here.fire(alertname=f"Alert{number}")
+            await eventually(lambda: len(chat.requests) == 6, within=60)
+            await eventually_left(here, "LoopsFlow", "SleepsFlow", "HoldsFlow")
+            await here.fire(alertname="Later")
+            await eventually(lambda: len(chat.requests) == 7, within=60)
+            audit = await asyncio.to_thread(bridge.command, "audit", "export")
+            assert await asyncio.to_thread(bridge.stop) == 0
+        finally:
+            await asyncio.to_thread(context.__exit__, None, None, None)
+    for word in ("SystemExit: 3", "Odd", "ValueError: the key is <secret>", "its thread is left behind"):
+        assert word in audit.stdout
+    for text in (audit.stdout, bridge.log.read_text()):
+        assert "secret-of-the-hostile" not in text
+
+
+async def eventually_left(here: Scene, *flows: str) -> None:
+    """Until each of them has left as many threads behind as it may, and no more."""
+    for _ in range(200):
+        shown = await here.metrics()
+        if all(f'alertbridge_workflow_threads_left{{workflow="{flow}"}} 2.0' in shown for flow in flows):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(shown)

@@ -17,6 +17,7 @@ from bridge.channels.registry import ChannelRegistry
 from bridge.config import Loaded, load
 from bridge.config.sections import SHAPES
 from bridge.hooks.registry import HookRegistry
+from tests.workflow_samples import write_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"run", "test", "check", "bench", "faults"}
@@ -202,8 +203,14 @@ def judge(folder: Path) -> Loaded:
 
 
 @pytest.mark.parametrize(("where", "block"), [pytest.param(*found, id=found[0]) for found in examples()])
-def test_every_example_of_the_manual_is_valid(where: str, block: str, tmp_path: Path) -> None:
-    """A block without `route:` is tried beside a main file that has a channel called `console`."""
+def test_every_example_of_the_manual_is_valid(
+    where: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block without `route:` is tried beside a main file that has a channel called `console`. Plugin files that a
+    block names are the manual's workflows.
+    """
+    monkeypatch.chdir(tmp_path)
+    write_samples(tmp_path / "plugins", mail_port="25", chat_url="http://127.0.0.1:1/", chat_key="x")
     parsed = yaml.safe_load(block)
     assert isinstance(parsed, dict), where
     assert parsed.keys() <= SHAPES.keys(), f"{where}: not our configuration; give the block a title"

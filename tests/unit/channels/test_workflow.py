@@ -218,6 +218,7 @@ async def test_later_actions_are_not_done_and_the_next_attempt_goes_on_with_the_
     assert done == ["first", "second 17 1", "second 17 2", "second 17 3", "third"]
     assert isinstance(await attempt(http, channel, 3, key="key-2"), Receipt)
     assert done[5:] == ["first", "second 17 3", "third"]
+    assert not channel._progress
 
 
 async def test_what_is_remembered_of_failed_deliveries_is_bounded(http: HttpClient) -> None:
