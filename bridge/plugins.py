@@ -107,7 +107,7 @@ class Plugins:
         what = f"the {self._kind.word} {name!r} of {claim.origin}"
         try:
             found = claim.load()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise ConfigError(f"{what} cannot be loaded: {why(error)}") from error
         if not isinstance(found, type):
             raise ConfigError(f"{what} is no class")
@@ -146,8 +146,6 @@ def _defined(found: type[Workflow], path: Path) -> tuple[Action, ...]:
         workflow.define()
         actions = actions_of(workflow)
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise ConfigError(f"{what} cannot be defined: {why(error)}") from error
     if not actions:
         raise ConfigError(f"{what} has no action: define() adds them by self.add_action(Action(name, plugin))")
@@ -196,7 +194,7 @@ def _run(path: Path, source: bytes) -> ModuleType:
     sys.modules[name] = module  # annotations written as text are looked up there
     try:
         exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))  # noqa: S102 - a listed plugin is code
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         del sys.modules[name]
         raise ConfigError(f"plugin file {path}: cannot be loaded: {why(error)}") from error
     return module

@@ -139,6 +139,7 @@ def test_two_workflows_of_one_name_are_an_error(tmp_path: Path) -> None:
             HEAD + "class Alarm(Workflow):\n  def define(self):\n    raise SystemExit",
             "workflow Alarm cannot be defined: SystemExit (line 4 of own.py)",
         ),
+        ("raise KeyboardInterrupt", "cannot be loaded: KeyboardInterrupt"),
         (
             HEAD + "class Alarm(Workflow):\n  def define(self):\n    class Odd(BaseException): ...\n    raise Odd",
             "workflow Alarm cannot be defined: Odd",
