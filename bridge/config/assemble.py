@@ -20,6 +20,7 @@ from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.model import Config
 from bridge.config.named_sections import NamedSections
 from bridge.config.names import Names
+from bridge.config.on_call import OnCallSections
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
 from bridge.config.recurring import read_silences
@@ -111,6 +112,8 @@ class _Assembly:
             receivers=frozenset(sections.entries("receivers")),
             escalations=frozenset(sections.entries("escalations")),
             intervals=frozenset(self._interval_names()),
+            people=frozenset(sections.entries("people")),
+            schedules=frozenset(sections.entries("schedules")),
         )
         server = self._settings("server", ServerSettings)
         access = self._settings("access", AccessSettings)
@@ -119,6 +122,8 @@ class _Assembly:
         entries = named.channels(channels)
         receivers = named.receivers()
         escalations = named.escalations(names)
+        on_call = OnCallSections(sections, self.fields, names, findings)
+        people, (schedules, calendars) = on_call.people(), on_call.schedules()
         route, pre_routing = self._routing(team_routes, names, hooks)
         config = Config(
             digest=digest,
@@ -143,6 +148,9 @@ class _Assembly:
             inhibit_rules=self._inhibit_rules(),
             time_intervals=self._intervals(),
             silences=read_silences(sections, names, findings),
+            people=people,
+            schedules=schedules,
+            calendars=calendars,
             fallback=self._fallback(names),
         )
         self._judge_whole(config)

@@ -9,13 +9,15 @@ from msgspec import Struct
 
 from bridge.config.problems import Mark, Problem, did_you_mean, problem
 
-Kind = Literal["receiver", "channel", "escalation", "time interval", "credential"]
+Kind = Literal["receiver", "channel", "escalation", "time interval", "credential", "person", "schedule"]
 DEFINED_IN: Mapping[Kind, tuple[str, ...]] = {
     "receiver": ("receivers", "channels"),
     "channel": ("channels",),
     "escalation": ("escalations",),
     "time interval": ("time_intervals", "mute_time_intervals"),
     "credential": ("credentials",),
+    "person": ("people",),
+    "schedule": ("schedules",),
 }
 
 

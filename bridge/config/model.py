@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bridge.channels.api import ChannelOptions
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
 from bridge.config.recurring import RecurringSilence
+from bridge.config.schedules import CalendarSettings
 from bridge.config.senders import AccessSettings, SourceSettings
 from bridge.config.server import LogSettings, SecretsSettings, ServerSettings, StorageSettings, WatchSettings
 from bridge.domain.escalation import Step
+from bridge.domain.person import Person
+from bridge.domain.schedules import Schedule
 from bridge.domain.secret import Secret
 from bridge.domain.severity import Severities
 from bridge.routing.route import HookCall, Route
@@ -47,6 +50,7 @@ class Config(Struct, frozen=True):
 
     Without a `sources:` section there is one open source, `default`. `access` is None without an `access:` section.
     `hooks` run before routing. `max_in_flight` is for all channels together.
+    `calendars` are those that schedules fetch, by the schedule's name.
     """
 
     digest: str
@@ -71,6 +75,9 @@ class Config(Struct, frozen=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: tuple[TimeInterval, ...] = ()
     silences: tuple[RecurringSilence, ...] = ()
+    people: Mapping[str, Person] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    calendars: Mapping[str, CalendarSettings] = field(default_factory=dict)
     fallback: str | None = None
     max_in_flight: int = 1000
     reopen_within: timedelta = timedelta(hours=1)

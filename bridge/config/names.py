@@ -13,6 +13,8 @@ class Names(Struct, frozen=True):
     receivers: frozenset[str]
     escalations: frozenset[str]
     intervals: frozenset[str]
+    people: frozenset[str] = frozenset()
+    schedules: frozenset[str] = frozenset()
 
     def judge(self, node: Scalar, kind: Kind, findings: Findings) -> None:
         """An error if nothing of that kind has this name; a channel's name is a receiver too."""
@@ -28,5 +30,9 @@ class Names(Struct, frozen=True):
                 return self.channels
             case "escalation":
                 return self.escalations
+            case "person":
+                return self.people
+            case "schedule":
+                return self.schedules
             case _:
                 return self.intervals

@@ -10,9 +10,11 @@ from pydantic.json_schema import models_json_schema
 
 from bridge.config.escalations import StepSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
+from bridge.config.people import PersonSettings
 from bridge.config.recurring import RecurringSilence
 from bridge.config.registries import ChannelCatalogue, HookCatalogue
 from bridge.config.routes import RouteSettings
+from bridge.config.schedules import ScheduleSettings
 from bridge.config.sections import SETTINGS
 from bridge.config.senders import SourceSettings
 
@@ -44,6 +46,8 @@ def json_schema(channels: ChannelCatalogue, hooks: HookCatalogue) -> Schema:
         InhibitRule,
         TimeInterval,
         RecurringSilence,
+        PersonSettings,
+        ScheduleSettings,
     ]
     own += [*channel_models.values(), *hook_models.values()]
     references, definitions = _definitions(own)
@@ -88,7 +92,9 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
         "reopen_within": _optional(_DURATION),
         "resolve_timeout": _optional(_DURATION),
         "rehome_after": _optional(_DURATION),
-        **dict.fromkeys(("people", "schedules", "drills"), later),
+        "people": _named(_optional(references[PersonSettings])),
+        "schedules": _named(references[ScheduleSettings]),
+        "drills": later,
     }
 
 

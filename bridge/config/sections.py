@@ -33,13 +33,13 @@ SETTINGS: MappingType[str, type[Section]] = {
 
 Shape = Literal["names", "list", "settings", "value", "route", "later"]
 SHAPES: MappingType[str, Shape] = {
-    **dict.fromkeys(("sources", "channels", "receivers", "escalations", "credentials"), "names"),
+    **dict.fromkeys(("sources", "channels", "receivers", "escalations", "credentials", "people", "schedules"), "names"),
     **dict.fromkeys(("hooks", "inhibit_rules", "time_intervals", "mute_time_intervals", "silences"), "list"),
     **dict.fromkeys(("plugins", "routes"), "list"),
     **dict.fromkeys(SETTINGS, "settings"),
     **dict.fromkeys(("fallback", "max_in_flight", "reopen_within", "resolve_timeout", "rehome_after"), "value"),
     "route": "route",
-    **dict.fromkeys(("people", "schedules", "drills"), "later"),
+    **dict.fromkeys(("drills",), "later"),
 }
 """How each section is written; `later` are sections of versions to come."""
 

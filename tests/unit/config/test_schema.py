@@ -56,7 +56,7 @@ def test_every_section_channel_and_hook_is_in_it(schema: dict[str, Any]) -> None
         "silences: [{name: x, matchers: a=b, time_intervals: [n], owner: o, comment: , notice: {before: 5m}}]",
         "channels: {a: {type: console, max_in_flight: env:MANY, rate: 'file:/x'}}\nroute: {receiver: a, hooks: }",
         "server: {tls: }\nsources: {am: }\nroute: {receiver: a, routes: [{match: {a: b}, continue: true}]}",
-        "sources: {am: {auth: {bearer: env:A}, settle: 0}}\npeople: {x: 1}",
+        "sources: {am: {auth: {bearer: env:A}, settle: 0}}\npeople: {x: }",
         "storage: {url: env:URL}\nhttp: {proxy: http://proxy.example:3128}",
     ],
 )
