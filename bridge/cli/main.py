@@ -23,6 +23,7 @@ _MODULES = {
     "schema": "bridge.cli.schema",
     "routes": "bridge.cli.routes",
     "explain": "bridge.cli.explain",
+    "schedule": "bridge.cli.schedules",
     "fire": "bridge.cli.fire",
     "send": "bridge.cli.send",
     "incidents": "bridge.cli.incidents",
@@ -37,7 +38,7 @@ _MODULES = {
 }
 """Command or group → the module that has it: as `app`, or added by `register(app)`."""
 
-_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "explain", "send", "import"})
+_RUNS_PLUGINS = frozenset({"check", "schema", "routes", "explain", "schedule", "send", "import"})
 """Commands that run plugins, which may log; `serve` sets up its logs itself."""
 
 COULD_NOT = 3
