@@ -93,6 +93,7 @@ class Bridge:
         self.transactions, self.sender = parts.transactions, parts.sender
         self.intake, self.operator, self.silences = parts.intake, parts.operator, parts.silences
         self.membership, self.explainer = parts.membership, parts.explainer
+        self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys
         self.watch = SelfWatch(
             database, parts, keys, clock, metrics, redactor.clean,

@@ -59,6 +59,8 @@ class Front:
             webhooks=self._webhooks,
             operator=bridge.operator,
             explainer=bridge.explainer,
+            schedules=bridge.on_call,
+            calendar_token=bridge.calendar_token,
             state=bridge,
             reload=bridge.reload,
             gate=self._gate,

@@ -18,6 +18,7 @@ from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
 from bridge.engine.membership import Membership
+from bridge.engine.on_call import OnCallBook
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
 from bridge.engine.restoration import Restoration
@@ -65,6 +66,7 @@ class Parts:
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
         self.silences = SilenceBook(transactions, clock)
+        self.on_call = OnCallBook(lambda: self.transactions.generation().config)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(

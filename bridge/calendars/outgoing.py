@@ -29,7 +29,8 @@ def schedule_ics(schedule: Schedule, begin: datetime, end: datetime, shown: Mapp
     calendar.add("X-PUBLISHED-TTL", "PT1H")
     for shift in shifts(schedule, begin, end):
         calendar.add_component(_event(schedule, shift, shown or {}))
-    return calendar.to_ical()
+    written: bytes = calendar.to_ical()
+    return written
 
 
 def _event(schedule: Schedule, shift: Shift, shown: Mapping[str, str]) -> Event:

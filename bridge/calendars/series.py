@@ -21,7 +21,7 @@ def untangle(calendar: Calendar, zone: ZoneInfo) -> None:
     for component in calendar.subcomponents:
         if not isinstance(component, Event):
             kept.append(component)
-        elif "DTSTART" in component and not _repeats_within_the_hour(component):
+        elif _start(component) is not None and not _repeats_within_the_hour(component):
             _mend_until(component, zone)
             if "RECURRENCE-ID" in component:
                 kept.append(component)
@@ -35,11 +35,20 @@ def untangle(calendar: Calendar, zone: ZoneInfo) -> None:
 def _versions(uid: str, events: list[Event]) -> list[Event]:
     """Of one UID the highest SEQUENCE; of those with the same start the last; others are events of their own."""
     newest = max(_sequence(event) for event in events)
-    by_start = {str(event["DTSTART"].to_ical()): event for event in events if _sequence(event) == newest}
-    for number, event in enumerate(by_start.values()):
+    by_start = {event.start.isoformat(): event for event in events if _sequence(event) == newest}
+    for number, (start, event) in enumerate(by_start.items()):
         if number or not uid:
-            event["UID"] = f"{uid}#{number}-{event['DTSTART'].to_ical().decode()}"
+            event["UID"] = f"{uid}#{start}"
     return list(by_start.values())
+
+
+def _start(event: Event) -> date | None:
+    """When it begins; None where that cannot be read."""
+    try:
+        found: date = event.start
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return found
 
 
 def _sequence(event: Event) -> int:
@@ -65,7 +74,7 @@ def _repeats_within_the_hour(event: Event) -> bool:
 
 
 def _mend_until(event: Event, zone: ZoneInfo) -> None:
-    start = event["DTSTART"].dt
+    start = event.start
     if not isinstance(start, datetime):
         return
     for rule in _rules(event):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -62,9 +62,19 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 @app.command("show")
-def show(name: Name = "", at: At = "", config: ConfigPath = Path("routes"), *, as_json: AsJson = False) -> None:
+def show(
+    name: Name = "",
+    at: At = "",
+    config: ConfigPath = Path("routes"),
+    *,
+    url: Annotated[bool, typer.Option("--url", help="print the private addresses for calendars instead")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print who is on call. Exit 1 if that is nobody in one of the schedules."""
     loaded = _load(config)
+    if url:
+        _print_addresses(loaded, _chosen(loaded, name), as_json=as_json)
+        return
     found = [_standing(each, _moment(at, each), loaded.fallback) for each in _chosen(loaded, name)]
     if as_json:
         typer.echo(msgspec.json.encode(found))
@@ -123,6 +133,17 @@ def find_oddities(
             typer.echo(f"nothing found within {months} months")
     if any(each.severity == "error" for each in found):
         raise typer.Exit(_ANSWER_IS_NO)
+
+
+def _print_addresses(config: Config, schedules: Sequence[Schedule], *, as_json: bool) -> None:
+    from bridge.app.calendars import addresses
+
+    found = addresses(config, [schedule.name for schedule in schedules])
+    if as_json:
+        typer.echo(msgspec.json.encode(found))
+        return
+    for name, address in found.items():
+        typer.echo(address if len(found) == 1 else f"{name}: {address}")
 
 
 def _load(path: Path) -> Config:

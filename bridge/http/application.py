@@ -14,6 +14,7 @@ from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
 from bridge.http.openapi import document
 from bridge.http.operations import Operation, serve
+from bridge.http.schedules import Published, SchedulePages, TokenOf
 from bridge.http.webhooks import Webhooks
 from bridge.observe.metrics import Metrics
 
@@ -23,6 +24,8 @@ def main_application(
     webhooks: Webhooks,
     operator: Operator,
     explainer: Answers,
+    schedules: Published,
+    calendar_token: TokenOf,
     state: State,
     reload: Reload,
     gate: Gate,
@@ -43,6 +46,7 @@ def main_application(
     operations = (
         *webhooks.operations(),
         *api.operations(),
+        *SchedulePages(schedules, calendar_token, gate, clock).operations(),
         *health.operations(),
         reload_operation(reload),
         Operation("GET", "/openapi.json", describe, "This document", Role.VIEWER),

@@ -146,6 +146,8 @@ async def running(
         webhooks=webhooks,
         operator=NoOperator() if operator is None else operator,
         explainer=NoOperator(),  # type: ignore[arg-type]
+        schedules=NoOperator(),  # type: ignore[arg-type]
+        calendar_token=lambda name: name,
         state=state,
         reload=reload,
         gate=gate,
