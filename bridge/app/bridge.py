@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import structlog
 
 from bridge import __version__
+from bridge.app.calendars import opened
 from bridge.app.descriptors import within_limits
 from bridge.app.files import http_of, instance_keys, keyring_of, open_database, read_files, registries_of, usable
 from bridge.app.front import Front
@@ -93,6 +94,7 @@ class Bridge:
         self.transactions, self.sender = parts.transactions, parts.sender
         self.intake, self.operator, self.silences = parts.intake, parts.operator, parts.silences
         self.membership, self.explainer = parts.membership, parts.explainer
+        parts.calendars.address_of = lambda name: opened(self.config, self._opener, name)
         self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys
         self.watch = SelfWatch(
@@ -165,6 +167,7 @@ class Bridge:
         self._loaded, self._opener = loaded, opener
         self.transactions.swap(generation)
         crashpoint("reload.after_swap")
+        self._parts.calendars.turns.wake()
         self._retire(before)
         self._note_refusal(problems)
         return await self._told(partial(self._in_force, loaded=loaded, problems=news), now, problems, generation.digest)
@@ -208,6 +211,7 @@ class Bridge:
                 for name, text in (self.front.closed_sources if self.front else {}).items()
             ),
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
+            *(Trouble("calendar_stale", name, text) for name, text in self._parts.calendars.stale().items()),
             *self.watch.troubles(),
         ]
         if log_thread().behind() > _LOG_BEHIND:

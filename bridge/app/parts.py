@@ -13,6 +13,7 @@ from bridge.domain.clock import Clock
 from bridge.engine import doubt
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
+from bridge.engine.calendars import CalendarReader
 from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
@@ -67,6 +68,7 @@ class Parts:
         self.operator = Operator(transactions, metrics)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = OnCallBook(lambda: self.transactions.generation().config)
+        self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(
@@ -104,6 +106,7 @@ class Parts:
             "timekeeper": self.timekeeper.run,
             "backlog": self.backlog.run,
             "sweeper": self.sweeper.run,
+            "calendars": self.calendars.run,
         }
         if self.leases is not None:
             loops["leases"] = self.leases.run
@@ -114,7 +117,13 @@ class Parts:
 
     def turns(self) -> tuple[Turns, ...]:
         """Every loop, as those see it who watch over it."""
-        always = (self.sender.turns, self.timekeeper.turns, self.backlog.turns, self.sweeper.turns)
+        always = (
+            self.sender.turns,
+            self.timekeeper.turns,
+            self.backlog.turns,
+            self.sweeper.turns,
+            self.calendars.turns,
+        )
         shared = tuple(part.turns for part in (self.leases, self.membership) if part is not None)
         return (*always, *shared, *((self.silences.turns,) if shared else ()))
 
@@ -124,6 +133,7 @@ class Parts:
         self.timekeeper.stop()
         self.sweeper.stop()
         self.silences.stop()
+        self.calendars.stop()
         if self.membership is not None:
             self.membership.stop()
         await self.sender.stop(grace)

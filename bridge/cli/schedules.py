@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ app = typer.Typer(
 
 _ANSWER_IS_NO = 1
 _AHEAD = timedelta(days=366)
+_BEFORE = timedelta(days=62)
 _NOBODY = "(nobody)"
 
 Name = Annotated[str, typer.Argument(help="a name under `schedules:`; all of them if absent")]
@@ -71,7 +73,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print who is on call. Exit 1 if that is nobody in one of the schedules."""
-    loaded = _load(config)
+    loaded = _load(config, at)
     if url:
         _print_addresses(loaded, _chosen(loaded, name), as_json=as_json)
         return
@@ -95,7 +97,7 @@ def preview(
     as_json: AsJson = False,
 ) -> None:
     """Print the shifts of the months to come, and the gaps between them."""
-    (schedule,) = _chosen(_load(config), name)
+    (schedule,) = _chosen(_load(config, at, months), name)
     begin = _moment(at, schedule)
     zone = zone_of(schedule.zone)
     end = _months_after(begin.astimezone(zone), months).astimezone(UTC)
@@ -119,7 +121,7 @@ def find_oddities(
     as_json: AsJson = False,
 ) -> None:
     """Look for gaps, overlaps, people never on call, hand-offs at hours that clocks skip. Exit 1 if a gap has no fallback."""
-    loaded = _load(config)
+    loaded = _load(config, at, months)
     chosen = _chosen(loaded, name)
     begin = moment_of(at, UTC) if at else _now()
     people = () if name else tuple(loaded.people)
@@ -146,8 +148,8 @@ def _print_addresses(config: Config, schedules: Sequence[Schedule], *, as_json: 
         typer.echo(address if len(found) == 1 else f"{name}: {address}")
 
 
-def _load(path: Path) -> Config:
-    """The configuration. Raises ConfigError if it is not valid: no schedule is judged by half of it."""
+def _load(path: Path, at: str, months: int = 12) -> Config:
+    """The configuration, with what calendars said last. Raises ConfigError if it is not valid: no schedule is judged by half of it."""
     from bridge.app.files import read_files
     from bridge.cli.reading import require_readable
 
@@ -155,7 +157,16 @@ def _load(path: Path) -> Config:
     loaded = read_files(path)
     if loaded.config is None or loaded.errors:
         raise ConfigError("\n".join(str(found) for found in loaded.errors) or f"{path}: no configuration there")
-    return loaded.config
+    if not loaded.config.calendars:
+        return loaded.config
+    from bridge.app.calendars import with_copies
+
+    around = moment_of(at, UTC) if at else _now()
+
+    config, note = asyncio.run(with_copies(loaded.config, around - _BEFORE, _months_after(around, months + 1)))
+    if note:
+        typer.echo(note, err=True)
+    return config
 
 
 def _chosen(config: Config, name: str) -> tuple[Schedule, ...]:

@@ -1,9 +1,9 @@
 """The one HTTP client every channel and hook sends with.
 
 It bounds what a service can do to us: connecting takes at most 5 s, the whole request its timeout, an answer at
-most 64 KiB; redirects are not followed, bodies not decompressed, TLS always verified, every address judged by
-`Egress` when its socket is made. Errors are made anew outside the `except` that caught aiohttp's: those quote the
-URL, which may be a credential, and would follow ours as their context.
+most 64 KiB unless more is asked for; redirects are not followed, bodies not decompressed, TLS always verified, every
+address judged by `Egress` when its socket is made. Errors are made anew outside the `except` that caught aiohttp's:
+those quote the URL, which may be a credential, and would follow ours as their context.
 
 aiohttp gives the connections and the parser. Its `ClientSession` is left out: what it does besides (cookies,
 redirects, tracing, a task to write each body) takes two thirds of the time of a request, and is not wanted here.
@@ -26,7 +26,7 @@ from bridge.domain.secret import Secret
 from bridge.net.connector import Destination, Pool
 from bridge.net.deadline import Deadline
 from bridge.net.egress import Egress, Network
-from bridge.net.exchange import Exchange
+from bridge.net.exchange import BODY_LIMIT, Exchange
 from bridge.net.failure import failure_of
 from bridge.net.head import OURS, Place, head_of
 from bridge.net.outcome import Response
@@ -90,10 +90,12 @@ class HttpClient:
         basic: tuple[str, Secret | str] | None = None,
         timeout: float = 15.0,  # noqa: ASYNC109 - part of the request, as in every HTTP client
         allow: tuple[Network, ...] = (),
+        limit: int = BODY_LIMIT,
     ) -> Response:
         """Send and give back whatever answer came; `outcome_of` judges it.
 
         `timeout` is in seconds, connecting included. `allow` are the caller's own additions to the egress rules.
+        `limit` is how many bytes of the answer's body are wanted.
 
         Raises:
             Retryable: no answer came. `unknown` unless the request surely never left.
@@ -105,7 +107,7 @@ class HttpClient:
         exchange: Exchange | None = None
         try:
             head = head_of(method, target.place, self._headers(target, headers or {}, basic), len(body))
-            exchange = Exchange(method, head, body)
+            exchange = Exchange(method, head, body, limit)
             destination = target.destination or self._way_to(target)
             return await exchange.run(pool, destination, timeout, self._deadline(timeout))
         except (ClientError, HttpProcessingError, OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from bridge.net.connector import Destination, Pool
 from bridge.net.deadline import Deadline
 from bridge.net.outcome import Response
 
-_BODY_LIMIT = 64 * 1024
+BODY_LIMIT = 64 * 1024
 _BODY_SECONDS = 5.0
 _JOINED_BELOW = 64 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -24,9 +24,11 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 class Exchange:
     """One request. `connected` says whether there was a connection: without one it surely never left."""
 
-    __slots__ = ("_body", "_connection", "_head", "_method", "connected")
+    __slots__ = ("_body", "_connection", "_head", "_limit", "_method", "connected")
 
-    def __init__(self, method: str, head: bytes, body: bytes) -> None:
+    def __init__(self, method: str, head: bytes, body: bytes, limit: int = BODY_LIMIT) -> None:
+        """`limit` is how many bytes of the answer's body are wanted; a larger one may take the request's whole time."""
+        self._limit = limit
         self._method = method
         self._head = head
         self._body = body
@@ -70,7 +72,7 @@ class Exchange:
         if transport is None:
             raise ServerDisconnectedError
         protocol.set_response_params(
-            skip_payload=self._method == "HEAD", read_until_eof=True, auto_decompress=False, read_bufsize=_BODY_LIMIT
+            skip_payload=self._method == "HEAD", read_until_eof=True, auto_decompress=False, read_bufsize=BODY_LIMIT
         )
         if len(self._body) < _JOINED_BELOW:
             transport.write(self._head + self._body)
@@ -87,10 +89,12 @@ class Exchange:
         """The whole answer. Never raises for a body that fails: the status has come."""
         if content.is_eof():
             whole = content.read_nowait()
-            body, complete = whole[:_BODY_LIMIT], len(whole) <= _BODY_LIMIT
+            body, complete = whole[: self._limit], len(whole) <= self._limit
         else:
             left = ends_at - asyncio.get_running_loop().time()
-            body, complete = await _read(content, min(left, _BODY_SECONDS))
+            body, complete = await _read(
+                content, left if self._limit > BODY_LIMIT else min(left, _BODY_SECONDS), self._limit
+            )
         connection = self._connection
         transport = None if connection is None else connection.transport
         # A service may answer before it has read our request to its end. An answer with more to come ends the
@@ -100,15 +104,15 @@ class Exchange:
         return Response(message.code, message.headers, body, complete)
 
 
-async def _read(content: StreamReader, seconds: float) -> tuple[bytes, bool]:
-    """At most `_BODY_LIMIT` bytes, and whether they are all."""
+async def _read(content: StreamReader, seconds: float, limit: int) -> tuple[bytes, bool]:
+    """At most `limit` bytes, and whether they are all."""
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in content.iter_any():
                 body += chunk
-                if len(body) > _BODY_LIMIT:
-                    return bytes(body[:_BODY_LIMIT]), False
+                if len(body) > limit:
+                    return bytes(body[:limit]), False
     except (ClientError, OSError):
         return bytes(body), False
     return bytes(body), True
