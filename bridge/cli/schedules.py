@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ app = typer.Typer(
 _ANSWER_IS_NO = 1
 _AHEAD = timedelta(days=366)
 _BEFORE = timedelta(days=62)
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _NOBODY = "(nobody)"
 
 Name = Annotated[str, typer.Argument(help="a name under `schedules:`; all of them if absent")]
@@ -123,7 +124,7 @@ def find_oddities(
     """Look for gaps, overlaps, people never on call, hand-offs at hours that clocks skip. Exit 1 if a gap has no fallback."""
     loaded = _load(config, at, months)
     chosen = _chosen(loaded, name)
-    begin = moment_of(at, UTC) if at else _now()
+    begin = _asked(at, UTC)
     people = () if name else tuple(loaded.people)
     found = lint(chosen, people, begin, _months_after(begin, months), fallback=loaded.fallback)
     if as_json:
@@ -161,7 +162,7 @@ def _load(path: Path, at: str, months: int = 12) -> Config:
         return loaded.config
     from bridge.app.calendars import with_copies
 
-    around = moment_of(at, UTC) if at else _now()
+    around = _asked(at, UTC)
 
     config, note = asyncio.run(with_copies(loaded.config, around - _BEFORE, _months_after(around, months + 1)))
     if note:
@@ -224,11 +225,16 @@ def _shown(at: datetime, zone: ZoneInfo) -> str:
 
 def _moment(text: str, schedule: Schedule) -> datetime:
     """What is asked for, by the clocks of the schedule where it says no offset."""
-    return moment_of(text, zone_of(schedule.zone)) if text else _now()
+    return _asked(text, zone_of(schedule.zone))
 
 
-def _now() -> datetime:
-    return SystemClock().now().replace(microsecond=0)
+def _asked(text: str, zone: tzinfo) -> datetime:
+    if not text:
+        return SystemClock().now().replace(microsecond=0)
+    found = moment_of(text, zone)
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise typer.BadParameter(f"a year from {_FIRST_YEAR} to {_LAST_YEAR} is wanted", param_hint="--at")
+    return found
 
 
 def _months_after(at: datetime, months: int) -> datetime:

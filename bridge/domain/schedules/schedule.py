@@ -80,8 +80,9 @@ class Overlap(Struct, frozen=True):
 
 def on_call(schedule: Schedule, at: datetime) -> tuple[str, ...]:
     """Who is on call at a moment; empty if nobody is."""
-    shift = shift_at(schedule, at)
-    return () if shift is None else shift.people
+    begin = at.astimezone(UTC)
+    found = _touching(schedule, begin, begin + _SHORTEST, around=timedelta())
+    return found[0].people if found else ()
 
 
 def shift_at(schedule: Schedule, at: datetime) -> Shift | None:
@@ -94,12 +95,7 @@ def shifts(schedule: Schedule, begin: datetime, end: datetime) -> tuple[Shift, .
 
     A turn that another layer or an override cuts in two is two shifts. Two turns of the same people are two shifts.
     """
-    begin, end = begin.astimezone(UTC), end.astimezone(UTC)
-    around = max((turning.longest(layer.rotation) for layer in schedule.layers), default=timedelta())
-    spans = flatten([*_layered(schedule, begin - around, end + around), *_given(schedule, begin, end, around)])
-    return tuple(
-        Shift(span.begin, span.end, span.people, span.layer) for span in spans if span.begin < end and span.end > begin
-    )
+    return _touching(schedule, begin.astimezone(UTC), end.astimezone(UTC), around=_longest(schedule))
 
 
 def gaps(schedule: Schedule, begin: datetime, end: datetime) -> tuple[Stretch, ...]:
@@ -137,6 +133,23 @@ def odd_handoffs(schedule: Schedule, begin: datetime, end: datetime) -> tuple[tu
     return tuple(sorted(found))
 
 
+def _touching(schedule: Schedule, begin: datetime, end: datetime, *, around: timedelta) -> tuple[Shift, ...]:
+    """The shifts that touch a stretch of time; what lies as far as `around` from it is let cut them."""
+    spans = flatten(
+        [*_layered(schedule, begin - around, end + around), *_given(schedule, begin - around, end + around)]
+    )
+    return tuple(
+        Shift(span.begin, span.end, span.people, span.layer) for span in spans if span.begin < end and span.end > begin
+    )
+
+
+def _longest(schedule: Schedule) -> timedelta:
+    """More than any shift takes."""
+    turns = [turning.longest(layer.rotation) for layer in schedule.layers]
+    given = [each.end - each.begin for each in (*schedule.overrides, *schedule.imported)]
+    return max([timedelta(), *turns, *given])
+
+
 def _overlapping(person: str, holding: Iterable[tuple[Shift, str]]) -> Iterator[Overlap]:
     open_now: list[tuple[Shift, str]] = []
     for shift, name in sorted(holding, key=lambda held: (held[0].begin, held[1])):
@@ -164,11 +177,9 @@ def _open(layer: Layer, zone: ZoneInfo, begin: datetime, end: datetime) -> Itera
     return open_within(layer.windows, zone, begin, end)
 
 
-def _given(
-    schedule: Schedule, begin: datetime, end: datetime, around: timedelta
-) -> Iterator[tuple[tuple[int, ...], Span]]:
-    """Overrides and imported shifts near a stretch of time, whole."""
+def _given(schedule: Schedule, begin: datetime, end: datetime) -> Iterator[tuple[tuple[int, ...], Span]]:
+    """Overrides and imported shifts that touch a stretch of time, whole."""
     for order, listed in ((0, schedule.imported), (_OVERRIDES, schedule.overrides)):
         for each in listed:
-            if each.begin < end + around and each.end > begin - around and each.begin < each.end and each.people:
+            if each.begin < end and each.end > begin and each.begin < each.end and each.people:
                 yield (order, each.rank), Span(each.begin, each.end, each.people, each.name)

@@ -125,3 +125,10 @@ def test_an_invalid_configuration_is_refused_with_its_places(main: Path) -> None
         ConfigError, match=r"main\.yml:7:16: schedules\.payments\.time_zone: 'Europe/Berlyn' is not a time"
     ):
         run(main, "show")
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:00Z", "0001-01-01T00:00Z"])
+def test_a_moment_beyond_all_calendars_is_wrong_usage(main: Path, at: str) -> None:
+    result = CliRunner().invoke(app, ["schedule", "preview", "office", "--at", at, "--config", str(main)])
+    assert result.exit_code == 2
+    assert "a year from 1970 to 2200 is wanted" in " ".join(result.output.replace("│", "").split())

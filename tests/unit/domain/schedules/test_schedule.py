@@ -152,6 +152,17 @@ def test_a_shift_is_whole_where_only_a_part_of_it_is_asked_for() -> None:
     )
 
 
+def test_a_shift_that_a_layer_of_shorter_turns_cuts_is_whole_where_one_asks_for_a_moment_of_it() -> None:
+    days = layer(
+        name="office",
+        people=(("olga",), ("pia",)),
+        rotation=Rotation(Days(), MONDAY, 0),
+        windows=(Window(8 * 60, 18 * 60),),
+    )
+    found = shifts(schedule(layer(Weeks()), days), utc("2026-03-04T03:00"), utc("2026-03-04T03:01"))
+    assert found == (Shift(utc("2026-03-03T18:00"), utc("2026-03-04T08:00"), ("anna",), "first"),)
+
+
 def test_gaps_are_where_nobody_is_on_call() -> None:
     office = schedule(layer(people=(("anna",),), windows=(Window(NINE, 17 * 60, WORKDAYS),)))
     assert gaps(office, utc("2026-03-06T10:00"), utc("2026-03-09T12:00")) == (
@@ -243,3 +254,18 @@ def test_shifts_and_gaps_together_are_the_whole_time_once(
     assert pieces[-1][1] == end
     assert all(earlier[1] == later[0] for earlier, later in pairwise(pieces))
     assert all(opens < closes for opens, closes in pieces)
+
+
+@settings(max_examples=80, deadline=None)
+@given(layers=some_layers, overrides=some_overrides, imported=some_overrides, begin=hours, days=st.integers(1, 9))
+def test_shifts_are_the_same_whole_ones_however_much_of_the_time_is_looked_at(
+    layers: tuple[Layer, ...],
+    overrides: tuple[Override, ...],
+    imported: tuple[Override, ...],
+    begin: datetime,
+    days: int,
+) -> None:
+    found = schedule(*layers, overrides=overrides, imported=imported)
+    end = begin + timedelta(days=days)
+    far = shifts(found, begin - timedelta(days=200), end + timedelta(days=200))
+    assert shifts(found, begin, end) == tuple(shift for shift in far if shift.begin < end and shift.end > begin)
