@@ -100,16 +100,18 @@ class CalendarReader:
     async def _keep(self, name: str, settings: CalendarSettings, known: StoredCalendar | None) -> StoredCalendar:
         """Fetch a calendar if it is due; what is known of it now."""
         now = self._clock.now()
+        if known is None:
+            known = StoredCalendar(name, "", "", now, now)
+            await self._put(known, "")
         try:
             address = self.address_of(name)
         except SecretError as error:
-            return await self._failed(known or StoredCalendar(name, "", "", now, now), settings, str(error))
+            return await self._failed(known, settings, str(error))
         digest = _digest(address.reveal())
-        if known is None or known.address != digest:
-            known = StoredCalendar(name, digest, "", now, now)
-            await self._put(known, "")
-        elif now - known.tried_at < (min(settings.every, _RETRY) if known.problem else settings.every):
+        pause = min(settings.every, _RETRY) if known.problem else settings.every
+        if known.address == digest and now - known.tried_at < pause:
             return known
+        known = replace(known, address=digest)
         try:
             content = await self._fetch(address, name, settings)
         except _Failed as error:

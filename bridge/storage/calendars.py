@@ -33,10 +33,11 @@ async def put(tx: Tx, calendar: StoredCalendar, content: str) -> None:
 
 
 async def failed(tx: Tx, calendar: StoredCalendar) -> None:
-    """Note an attempt that failed; the copy stays."""
+    """Note an attempt that failed, and at which address; the copy stays."""
     await tx.run(
-        "calendar_failed", micros(calendar.tried_at), calendar.problem, int(calendar.warned), calendar.schedule
-    )
+        "calendar_failed", calendar.address, micros(calendar.tried_at), calendar.problem, int(calendar.warned),
+        calendar.schedule,
+    )  # fmt: skip
 
 
 async def content(tx: Tx, schedule: str) -> str:

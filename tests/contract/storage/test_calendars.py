@@ -25,8 +25,8 @@ async def test_a_calendar_is_read_as_it_was_put_and_put_again(database: Database
 
 async def test_an_attempt_that_failed_leaves_the_copy(database: Database) -> None:
     await do(database, calendars.put, FOUND, "text")
-    tried = replace(FOUND, tried_at=NOW + 3 * MINUTE, problem="status 500", warned=True)
-    await do(database, calendars.failed, replace(tried, address="x", digest="y", good_at=NOW + MINUTE))
+    tried = replace(FOUND, address="x", tried_at=NOW + 3 * MINUTE, problem="status 500", warned=True)
+    await do(database, calendars.failed, replace(tried, digest="y", good_at=NOW + MINUTE))
     assert await look(database, calendars.every) == [tried]
     assert await look(database, calendars.content, "payments") == "text"
 

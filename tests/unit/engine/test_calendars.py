@@ -10,7 +10,10 @@ import pytest
 from aiohttp import web
 
 from bridge.app.bridge import Bridge
+from bridge.domain.errors import SecretError
+from bridge.domain.secret import Secret
 from bridge.engine.calendars import CalendarReader
+from bridge.engine.on_call import OnCallBook
 from bridge.storage import calendars
 from tests.unit.cli.command import alertbridge
 
@@ -161,6 +164,48 @@ async def test_that_it_is_old_is_said_to_the_fallback_once_and_again_after_it_wa
     service[0].status = 503
     await step(bridge, clock, timedelta(hours=7))
     assert len(told) == 2
+
+
+async def test_a_new_address_is_looked_at_at_once_and_until_it_answers_the_copy_stays(
+    bridge: Bridge, clock: Clock, service: tuple[Service, str], tmp_path: Path
+) -> None:
+    await step(bridge, clock)
+    path = tmp_path / "bridge.yml"
+    path.write_text(path.read_text().replace("/payments.ics", "/moved.ics"))
+    assert await bridge.reload() == ()
+    assert await step(bridge, clock) == ("anna",)
+    (stored,) = await bridge._database.read(calendars.every)
+    assert "status 404" in stored.problem
+    asked = service[0].asked
+    path.write_text(path.read_text().replace("/moved.ics", "/payments.ics"))
+    assert await bridge.reload() == ()
+    await step(bridge, clock)
+    assert service[0].asked == asked + 1
+    assert (await bridge._database.read(calendars.every))[0].problem == ""
+
+
+async def test_a_bridge_that_does_not_lead_fetches_nothing_and_reads_what_another_kept(
+    bridge: Bridge, clock: Clock, service: tuple[Service, str]
+) -> None:
+    book = OnCallBook(lambda: bridge.config)
+    follower = CalendarReader(bridge.transactions, book, clock, lambda: False)
+    await follower.step()
+    assert (service[0].asked, book.on_call("payments", NOW)) == (0, ("ben",))
+    await step(bridge, clock)
+    await follower.step()
+    assert (service[0].asked, book.on_call("payments", NOW)) == (1, ("anna",))
+
+
+async def test_an_address_that_does_not_open_is_a_failure_like_others(
+    bridge: Bridge, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_name: str) -> Secret:
+        raise SecretError("no key")
+
+    monkeypatch.setattr(bridge._parts.calendars, "address_of", closed)
+    await step(bridge, clock)
+    await step(bridge, clock, timedelta(hours=6))
+    assert bridge._parts.calendars.stale() == {"payments": "no key"}
 
 
 async def test_the_copy_outlives_a_restart(

@@ -5,7 +5,7 @@ ON CONFLICT (schedule) DO UPDATE SET address = excluded.address, content = exclu
     good_at = excluded.good_at, tried_at = excluded.tried_at, problem = excluded.problem, warned = excluded.warned;
 
 -- name: calendar_failed
-UPDATE calendars SET tried_at = $1, problem = $2, warned = $3 WHERE schedule = $4;
+UPDATE calendars SET address = $1, tried_at = $2, problem = $3, warned = $4 WHERE schedule = $5;
 
 -- name: calendar_content
 SELECT content FROM calendars WHERE schedule = $1;

@@ -1,5 +1,5 @@
 -- The calendars of schedules as they were read last. `content` is the last good copy, empty if there was none yet; `good_at` is
--- when it came, or when the first attempt was; `digest` is that of the content, `address` that of where it came from; `warned`
+-- when it came, or when the first attempt was; `digest` is that of the content, `address` that of where it was looked for last; `warned`
 -- is 1 while it was said that the copy is old.
 CREATE TABLE calendars (
     schedule TEXT PRIMARY KEY,

@@ -5,7 +5,7 @@ ON CONFLICT (schedule) DO UPDATE SET address = excluded.address, content = exclu
     good_at = excluded.good_at, tried_at = excluded.tried_at, problem = excluded.problem, warned = excluded.warned;
 
 -- name: calendar_failed
-UPDATE calendars SET tried_at = ?, problem = ?, warned = ? WHERE schedule = ?;
+UPDATE calendars SET address = ?, tried_at = ?, problem = ?, warned = ? WHERE schedule = ?;
 
 -- name: calendar_content
 SELECT content FROM calendars WHERE schedule = ?;
