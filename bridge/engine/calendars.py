@@ -32,7 +32,7 @@ from bridge.storage import calendars
 from bridge.storage.calendars import StoredCalendar
 from bridge.storage.transaction import Tx
 
-_LOOK = timedelta(seconds=30)
+_LOOK = timedelta(seconds=2)
 _RETRY = timedelta(minutes=5)
 _TIMEOUT = 20.0
 _MAX_BYTES = 8 * 1024 * 1024
