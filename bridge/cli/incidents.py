@@ -7,8 +7,10 @@ from typing import Annotated
 import msgspec
 import typer
 
+from bridge.cli import incident_acts
 from bridge.cli.choices import chosen
-from bridge.cli.remote import AsJson, ConfigOption, Declined, Remote, TokenOption, Url, connect, login, segment
+from bridge.cli.incident_acts import PATH
+from bridge.cli.remote import AsJson, ConfigOption, TokenOption, Url, connect, segment
 from bridge.cli.tables import local, pairs, show_table
 from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage, Pending
@@ -18,11 +20,7 @@ app = typer.Typer(
     help="Incidents of a running bridge.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
-_PATH = "/api/v1/incidents"
 _NOT_RESOLVED = tuple(state for state in INCIDENT_STATES if state != "resolved")
-
-Ids = Annotated[list[str], typer.Argument(metavar="INCIDENT...", help="ids, as `incidents list` shows them")]
-By = Annotated[str | None, typer.Option("--by", help="who acts, where no token says so; your login name if absent")]
 
 
 @app.command("list")
@@ -42,7 +40,7 @@ def list_incidents(
     """List incidents, newest first; those not resolved unless --state says otherwise."""
     states = chosen("--state", state, INCIDENT_STATES) or _NOT_RESOLVED
     asked = [("q", query), ("cursor", cursor), ("limit", str(limit)), *(("state", name) for name in states)]
-    page = connect(url, token, config).get(_PATH, IncidentPage, asked)
+    page = connect(url, token, config).get(PATH, IncidentPage, asked)
     if as_json:
         typer.echo(msgspec.json.encode(page))
         return
@@ -75,12 +73,13 @@ def show_incident(
     as_json: AsJson = False,
 ) -> None:
     """Show one incident with its alerts, deliveries and timeline."""
-    detail = connect(url, token, config).get(f"{_PATH}/{segment(incident)}", IncidentDetail)
+    detail = connect(url, token, config).get(f"{PATH}/{segment(incident)}", IncidentDetail)
     if as_json:
         typer.echo(msgspec.json.encode(detail))
         return
     one = detail.incident
     by = f" by {one.acknowledged_by}" if one.acknowledged_by else ""
+    by += f" until {local(one.snoozed_until)}" if one.snoozed_until else ""
     typer.echo(escape(f"{one.id}: {one.state}{by}, opened {local(one.opened_at)}, route {one.route}"))
     show_table(
         ("ALERT", "STATUS", "SINCE", "UNTIL", "LABELS", "HIDDEN"),
@@ -126,39 +125,4 @@ def _pending(one: Pending) -> tuple[str, str, str, str]:
     return at, one.what, one.why, one.detail
 
 
-def _acting(verb: str, command: str, done: str, text: str) -> None:
-    def act(
-        incidents: Ids,
-        by: By = None,
-        url: Url = None,
-        token: TokenOption = None,
-        config: ConfigOption = None,
-        *,
-        as_json: AsJson = False,
-    ) -> None:
-        remote = connect(url, token, config)
-        refused = [one for one in incidents if not _act(remote, one, verb, done, by, as_json=as_json)]
-        if refused:
-            raise typer.Exit(1)
-
-    act.__doc__ = text
-    app.command(command)(act)
-
-
-_acting("acknowledge", "ack", "acknowledged", "Acknowledge: reminders and escalation stop.")
-_acting("unacknowledge", "unack", "open again", "Take an acknowledgement back.")
-_acting("resolve", "resolve", "resolved", "End incidents by hand.")
-
-
-def _act(remote: Remote, incident: str, verb: str, done: str, by: str | None, *, as_json: bool) -> bool:
-    document = {"by": by or login()}
-    try:
-        detail = remote.post(f"{_PATH}/{segment(incident)}/{verb}", IncidentDetail, document)
-    except Declined as error:
-        typer.echo(escape(f"{incident}: {error}"), err=True)
-        return False
-    if as_json:
-        typer.echo(msgspec.json.encode(detail))
-    else:
-        typer.echo(escape(f"{incident}: {detail.note or done}"))
-    return True
+incident_acts.register(app)

@@ -125,7 +125,7 @@ def _says_nothing(claimed: Claimed, incident: Incident, members: Sequence[Member
 
 def acknowledged_since(incident: Incident, claimed: Claimed) -> bool:
     """Whether the delivery is noise that an acknowledgement stopped: planned before it, and no resolve."""
-    acknowledged = incident.acknowledged_at if incident.state == "acknowledged" else None
+    acknowledged = incident.acknowledged_at if incident.quiet else None
     return (
         acknowledged is not None
         and claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT

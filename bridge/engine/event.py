@@ -35,6 +35,7 @@ class Event(Struct):
             resolved_by="",
             acknowledged_at=None,
             acknowledged_by="",
+            snoozed_until=None,
             escalation="",
         )
         self.reopened = True

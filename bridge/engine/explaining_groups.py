@@ -97,7 +97,7 @@ def _notification(looked: Looked) -> Notification:
         group_labels=party.group_labels,
         severity=looked.severity,
         told_at=incident.told_at if incident else None,
-        acknowledged=incident is not None and incident.state == "acknowledged",
+        acknowledged=incident is not None and incident.quiet,
         from_webhook=party.source != API,
     )
 

@@ -151,7 +151,7 @@ def _by_hooks(looked: Looked, judged: Judged) -> Stop | None:
 def _by_people(generation: Generation, looked: Looked) -> Stop | None:
     """Whoever acknowledged hears no more, unless it becomes worse."""
     incident, news = looked.party.incident, looked.news
-    if incident is None or incident.state != "acknowledged" or news.transition is Transition.RESOLVED:
+    if incident is None or not incident.quiet or news.transition is Transition.RESOLVED:
         return None
     rises = generation.severities.rises(incident.severity, looked.severity)
     return None if news.transition is Transition.CHANGED and rises else Stop("acknowledged", incident.acknowledged_by)

@@ -9,6 +9,7 @@ import msgspec
 from bridge.domain.escalation import DueStep
 from bridge.engine.event import FlushData
 from bridge.engine.muting import INHIBITED, MUTED, WAITS
+from bridge.engine.quiet import SNOOZE
 from bridge.engine.views import IncidentAlert, Pending, ToldOf
 from bridge.hooks.api import Transition
 from bridge.storage import alert_views, incident_views
@@ -52,6 +53,8 @@ def _pending(one: Waiting, incident: Incident, members: Sequence[Member]) -> Pen
         times = f", repeat {step.done} of {step.times}" if step.done else ""
         detail = f"step {step.index + 1}{times}: {', '.join(step.notify)}"
         return Pending("step", one.due_at, step.escalation, detail, left is not None, left)
+    if one.kind == SNOOZE:
+        return Pending("snooze", one.due_at, incident.acknowledged_by)
     data = _FLUSH.decode(one.data)
     if one.kind == "flush":
         return Pending("judgement", one.due_at, data.held or "queued", data.transition.value)

@@ -18,7 +18,9 @@ from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident
 
 
-async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool, only_ends: bool = False) -> bool:
+async def tell(
+    work: Work, incident: Incident, reason: Reason, *, first: bool, only_ends: bool = False, note: str = ""
+) -> bool:
     """Queue what the incident's receiver is to be told; whether anything was queued.
 
     `first` says that the incident is new, so that nothing can be queued yet; `only_ends` that alerts ended and none began.
@@ -29,7 +31,7 @@ async def tell(work: Work, incident: Incident, reason: Reason, *, first: bool, o
         await storm.opened(work, incident)
     if reason is Reason.RESOLVED and not first:
         channels = await _who_heard(work, incident)
-    return await tell_channels(work, incident, channels, reason, first=first, only_ends=only_ends)
+    return await tell_channels(work, incident, channels, reason, first=first, only_ends=only_ends, note=note)
 
 
 async def tell_channels(
@@ -85,7 +87,7 @@ async def put(
             created_at = min(created_at, waiting.created_at)
             if waiting.attempts:
                 due_at = max(due_at, waiting.due_at)
-    if incident.state == "acknowledged":
+    if incident.quiet:
         created_at = work.now  # what is told in spite of the acknowledgement must not look older than it
     live = await deliveries.add(work.tx, incident.id, channel, incident.receiver, reason, note, created_at, due_at)
     work.effects.live.append(live)
@@ -109,7 +111,7 @@ async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
     )
     reason = merged_reason(claimed.reason, newer.reason)
     incident = await incidents.get(work.tx, claimed.incident)
-    acknowledged = incident is not None and incident.state == "acknowledged"  # as in `put`
+    acknowledged = incident is not None and incident.quiet  # as in `put`
     await deliveries.inherit(
         work.tx, newer.id, reason, newer.created_at if acknowledged else claimed.created_at, due_at
     )

@@ -157,6 +157,8 @@ def summary(incident: Incident) -> IncidentSummary:
         acknowledged_by=incident.acknowledged_by or None,
         resolved_at=incident.resolved_at,
         alerts=AlertCounts(incident.firing, incident.resolved),
+        snoozed_until=incident.snoozed_until,
+        owner=incident.owner or None,
     )
 
 

@@ -98,7 +98,7 @@ def _said_already(pair: Pair, letter: Letter) -> bool:
         return True
     if letter.reason is Reason.RESOLVED:  # it fires again, and that has its own delivery
         return pair.incident.state != "resolved"
-    return letter.reason is Reason.ACKNOWLEDGED and pair.incident.state != "acknowledged"
+    return letter.reason is Reason.ACKNOWLEDGED and not pair.incident.quiet
 
 
 def _unwanted(pair: Pair, letter: Letter, *, everything: bool) -> LeftOut | None:
@@ -119,7 +119,7 @@ def _unwanted_end(pair: Pair, *, everything: bool) -> LeftOut | None:
 
 def _stopped(incident: Incident, letter: Letter) -> bool:
     """Whether an acknowledgement stopped it: planned before, and no resolve."""
-    acknowledged = incident.acknowledged_at if incident.state == "acknowledged" else None
+    acknowledged = incident.acknowledged_at if incident.quiet else None
     return (
         acknowledged is not None and letter.reason in CANCELLED_BY_ACKNOWLEDGEMENT and letter.created_at <= acknowledged
     )

@@ -77,7 +77,7 @@ async def _comes_back(work: Work, storm: str) -> bool:
     timer = await timers.get(work.tx, found[0]) if found is not None else None
     for heard in await storms.listeners(work.tx, storm):
         digest = await incidents.get(work.tx, heard.incident) if heard.incident else None
-        if digest is not None and digest.state == "acknowledged":
+        if digest is not None and digest.quiet:
             return False
     if timer is None:
         return False
@@ -165,23 +165,36 @@ async def hasten(work: Work, storm: str, due: datetime) -> None:
 async def acknowledged(work: Work, digest: Incident) -> None:
     """Somebody acknowledged an incident; if it stands for a storm, so are the incidents it tells of.
 
-    Those that are opened later are not covered: for them the channels are called again.
+    Those that are opened later are not covered: for them the channels are called again. `digest` may be snoozed as well.
     """
     of = await storms.told_by(work.tx, digest.id) if digest.group_hash == GROUP else None
     if of is None:
         return
     storm, channel = of
-    for member in await storms.open_members(work.tx, storm, channel):
+    covered_before: list[str] = []
+    if digest.acknowledged_at is not None:
+        covered_before = await storms.acknowledged_members(
+            work.tx, storm, channel, digest.acknowledged_at, digest.acknowledged_by
+        )
+    for member in [*await storms.open_members(work.tx, storm, channel), *covered_before]:
         found = await incidents.get(work.tx, member)
         if found is not None:
             covered = replace(
-                found, state="acknowledged", version=found.version + 1, updated_at=work.now,
+                found, state=digest.state, version=found.version + 1, updated_at=work.now,
                 acknowledged_at=digest.acknowledged_at, acknowledged_by=digest.acknowledged_by,
+                snoozed_until=digest.snoozed_until,
             )  # fmt: skip
             await incidents.save(work.tx, covered)
             await timers.pause_steps(work.tx, member, work.now)
+            await timers.stop_quiet(work.tx, member)
+            if digest.snoozed_until is not None:  # its own end, should the digest be resolved before
+                await timers.add(work.tx, "snooze", digest.snoozed_until, "", incident=member)
             work.record(
-                Kind.ACKNOWLEDGED, actor=digest.acknowledged_by, source=found.source, incident=member, reason="storm"
+                Kind.SNOOZED if digest.snoozed_until else Kind.ACKNOWLEDGED,
+                actor=digest.acknowledged_by,
+                source=found.source,
+                incident=member,
+                reason="storm",
             )
     for heard in await storms.listeners(work.tx, storm):
         if heard.pages and not await storms.open_members(work.tx, storm, heard.channel):
@@ -199,9 +212,10 @@ async def unacknowledged(work: Work, digest: Incident) -> None:
         if found is not None:
             again = replace(
                 found, state="open", version=found.version + 1, updated_at=work.now, acknowledged_at=None,
-                acknowledged_by="",
+                acknowledged_by="", snoozed_until=None,
             )  # fmt: skip
             await incidents.save(work.tx, again)
+            await timers.stop_quiet(work.tx, member)
             await timers.resume_steps(work.tx, member, work.now)
             work.record(Kind.UNACKNOWLEDGED, source=found.source, incident=member, reason="storm")
     work.effects.due(work.now)

@@ -23,7 +23,7 @@ from bridge.domain.storm import ALERT, GROUP, Phase, Storm, Tally, next_wait, wo
 from bridge.engine import outbox
 from bridge.engine.storm import StormData, look_at, settings_of
 from bridge.engine.work import Work
-from bridge.storage import alerts, incidents, storms
+from bridge.storage import alerts, incidents, storms, timers
 from bridge.storage.alerts import KnownAlert
 from bridge.storage.incidents import Incident
 from bridge.storage.storms import Listener
@@ -130,7 +130,7 @@ def _reason(look: _Look, heard: Listener, tally: Tally, digest: Incident, *, ris
         return Reason.DIGEST
     changed = heard.news or (heard.total, heard.open) != (tally.total, tally.open)
     due = heard.told_at is None or look.work.now - heard.told_at >= look.settings.per
-    return Reason.DIGEST if changed and due and digest.state != "acknowledged" else None
+    return Reason.DIGEST if changed and due and not digest.quiet else None
 
 
 async def _open(look: _Look, channel: str, severity: str) -> Incident:
@@ -161,6 +161,7 @@ async def _end(look: _Look, heard: Listener) -> None:
         digest, state="resolved", version=digest.version + 1, updated_at=now, resolved_at=now, firing=0, resolved=1
     )
     await _end_alert(work, digest)
+    await timers.stop_steps(work.tx, digest.id)
     work.record(Kind.RESOLVED, source=digest.source, incident=digest.id, channel=heard.channel, reason="storm")
     tally = await storms.tally(work.tx, look.storm, heard.channel)
     await outbox.tell_channels(work, ended, [heard.channel], Reason.RESOLVED, note=look.words(tally, Phase.PAST))

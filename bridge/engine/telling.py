@@ -88,7 +88,7 @@ def notification_of(incident: Incident, data: FlushData, alerts: tuple[Alert, ..
         group_labels=incident.group_labels,
         severity=incident.severity,
         told_at=incident.told_at,
-        acknowledged=incident.state == "acknowledged",
+        acknowledged=incident.quiet,
         from_webhook=incident.source != API,
         due=data.due,
     )
@@ -120,7 +120,7 @@ async def _pass(work: Work, incident: Incident, data: FlushData, passed: Notific
             annotations = passed.annotations.get(alert.fingerprint, {})
             if labels or annotations:
                 await incidents.enrich(work.tx, incident.id, alert, labels, annotations)
-    if incident.state == "acknowledged" and data.transition is not Transition.RESOLVED:
+    if incident.quiet and data.transition is not Transition.RESOLVED:
         rises = work.generation.severities.rises(data.severity_before, incident.severity)
         if data.transition is not Transition.CHANGED or not rises:
             suppress(work, incident, "acknowledgement", "acknowledged")

@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import groups, recurring, silencing
+from bridge.engine import groups, quiet, recurring, silencing
 from bridge.engine.escalator import take_step
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
@@ -138,6 +138,8 @@ class Timekeeper:
                     await groups.tick(work, timer)
                 elif timer.kind == "storm":
                     await look(work, timer)
+                elif timer.kind == quiet.SNOOZE:
+                    await quiet.end_snooze(work, timer)
                 else:
                     await replay(work, timer)
             return lags

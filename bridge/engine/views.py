@@ -26,7 +26,9 @@ class AlertCounts(Struct, frozen=True):
 
 
 class IncidentSummary(Struct, frozen=True):
-    """One line of `GET /api/v1/incidents`; field names are the API's."""
+    """One line of `GET /api/v1/incidents`; field names are the API's. `acknowledged_by` is also who snoozed it; `owner` is whom
+    it was assigned to.
+    """
 
     id: str
     state: str
@@ -40,6 +42,8 @@ class IncidentSummary(Struct, frozen=True):
     acknowledged_by: str | None
     resolved_at: datetime | None
     alerts: AlertCounts
+    snoozed_until: datetime | None = None
+    owner: str | None = None
 
 
 class IncidentAlert(Struct, frozen=True):
@@ -92,8 +96,8 @@ class TimelineEntry(Struct, frozen=True):
 
 class Pending(Struct, frozen=True):
     """Something the incident waits for, at `at`. `what`: `look` (at its group), `judgement` (by its route's hooks), `step`
-    (of its escalation). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
-    reason a hook held it for; of a step the escalation's name. `detail` is for people. While a step is `paused` its clock
+    (of its escalation), `snooze` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
+    reason a hook held it for; of a step the escalation's name; of a snooze who snoozed. `detail` is for people. While a step is `paused` its clock
     stands still, with `left` seconds to go.
     """
 

@@ -48,6 +48,7 @@ _WELL_ENOUGH = QUIET | {Concern.LOOP_LAGS, Concern.CHECKPOINT_OVERDUE, Concern.C
 _TIMERS: Mapping[str, tuple[Concern, str]] = {
     "step": (Concern.ESCALATION_OVERDUE, "an escalation step is not taken, though it is due"),
     "flush": (Concern.JUDGEMENT_OVERDUE, "an incident is not judged, though it is due"),
+    "snooze": (Concern.ESCALATION_OVERDUE, "a snooze is not ended, though it is over"),
     "alert": (Concern.JUDGEMENT_OVERDUE, "a report that was held is not judged, though it is due"),
 }
 

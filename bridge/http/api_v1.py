@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from aiohttp import web
@@ -13,9 +12,9 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage
-from bridge.http import backups, deliveries, explain
+from bridge.http import backups, deliveries, explain, incident_acts
 from bridge.http.access import Principal, Role
-from bridge.http.acting import Act, Acting
+from bridge.http.acting import Acting
 from bridge.http.asking import CURSOR, INCIDENT, LIMIT, NUMBER, WORD, as_json, asked, limit, matching, named, states
 from bridge.http.body import BodyReader
 from bridge.http.gate import Gate
@@ -25,20 +24,16 @@ from bridge.http.problem import Problem, common_headers
 NDJSON = "application/x-ndjson"
 
 
-class Operator(deliveries.Operator, backups.Operator, Protocol):
+class Operator(incident_acts.Operator, deliveries.Operator, backups.Operator, Protocol):
     """What the engine offers: `bridge.engine.operator.Operator`."""
 
     async def incidents(
         self, *, states: Sequence[str] = (), query: str = "", cursor: str = "", limit: int = 100
     ) -> IncidentPage: ...
     async def incident(self, incident: str) -> IncidentDetail: ...
-    async def acknowledge(self, incident: str, by: str, now: datetime) -> IncidentDetail: ...
-    async def unacknowledge(self, incident: str, by: str, now: datetime) -> IncidentDetail: ...
-    async def resolve(self, incident: str, by: str, now: datetime) -> IncidentDetail: ...
     def audit(self, *, since_seq: int = 0, kind: str = "", incident: str = "") -> AsyncIterator[bytes]: ...
 
 
-_Action = Callable[[str, str, datetime], Awaitable[IncidentDetail]]
 _STATES = Parameter("state", "only these states", {"type": "string", "enum": list(INCIDENT_STATES)}, repeatable=True)
 
 
@@ -49,25 +44,20 @@ class ApiV1:
         self, operator: Operator, explainer: explain.Answers, reader: BodyReader, gate: Gate, clock: Clock
     ) -> None:
         self._operator = operator
-        self._acting = acting = Acting(reader, gate)
-        self._clock = clock
+        acting = Acting(reader, gate)
+        self._acts = incident_acts.IncidentActsApi(operator, acting, clock)
         self._deliveries = deliveries.DeliveriesApi(operator, acting, clock)
         self._backups = backups.BackupsApi(operator, acting, clock)
         self._explain = explain.ExplainApi(explainer, acting, clock)
 
     def operations(self) -> tuple[Operation, ...]:
         return (
-            *self._incident_operations(), *self._deliveries.operations(), self._audit_operation(),
+            *self._incident_operations(), *self._acts.operations(), *self._deliveries.operations(), self._audit_operation(),
             *self._backups.operations(), *self._explain.operations(),
         )  # fmt: skip
 
     def _incident_operations(self) -> tuple[Operation, ...]:
         one = "/api/v1/incidents/{incident}"
-        acts = {
-            "acknowledge": (self._operator.acknowledge, "Stop reminders and escalation", (400, 404, 409, 415, 503)),
-            "unacknowledge": (self._operator.unacknowledge, "Take an acknowledgement back", (400, 404, 415, 503)),
-            "resolve": (self._operator.resolve, "End an incident by hand", (400, 404, 415, 503)),
-        }
         query = Parameter("q", "a list of label matchers, or text that the labels contain")
         return (
             Operation(
@@ -77,13 +67,6 @@ class ApiV1:
             Operation(
                 "GET", one, self._show_incident, "One incident with alerts, deliveries and timeline", Role.VIEWER,
                 IncidentDetail, problems=(404, 503),
-            ),
-            *(
-                Operation(
-                    "POST", f"{one}/{name}", self._handler(act), summary, Role.RESPONDER, IncidentDetail,
-                    body=Act, problems=problems,
-                )
-                for name, (act, summary, problems) in acts.items()
             ),
         )  # fmt: skip
 
@@ -110,13 +93,6 @@ class ApiV1:
 
     async def _show_incident(self, request: web.Request, _principal: Principal) -> web.Response:
         return as_json(await asked(self._operator.incident(request.match_info["incident"])))
-
-    def _handler(self, act: _Action) -> Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]:
-        async def handler(request: web.Request, principal: Principal) -> web.Response:
-            by = await self._acting.who(request, principal)
-            return as_json(await asked(act(request.match_info["incident"], by, self._clock.now())))
-
-        return handler
 
     async def _audit(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         query = request.query

@@ -22,6 +22,8 @@ class Incident(Struct, frozen=True):
     `labels` are those common to the alerts that joined. `told_at` is when telling was last planned.
     `group_key`, `external_url`, `truncated` are the sender's, of the last request. `flushed_at` is the last tick of the
     route's timing; `hidden` counts the firing alerts that are kept from people (silenced, inhibited, muted).
+    While it is acknowledged or snoozed, `acknowledged_at` and `acknowledged_by` say since when and by whom; `snoozed_until` is
+    None unless it is snoozed. `owner` is whom somebody assigned it to.
     """
 
     id: str
@@ -49,6 +51,13 @@ class Incident(Struct, frozen=True):
     resolved: int = 0
     flushed_at: datetime | None = None
     hidden: int = 0
+    snoozed_until: datetime | None = None
+    owner: str = ""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether somebody has it: news that is no worse, reminders and steps are not told."""
+        return self.state in {"acknowledged", "snoozed"}
 
 
 class Member(Struct, frozen=True):
@@ -91,6 +100,7 @@ def _incident(row: Row) -> Incident:
         row[0], row[1], row[2], row[3], row[4], unpack(row[5]), unpack(row[6]), row[7], row[8], row[9], moment(row[10]),
         moment(row[11]), maybe_moment(row[12]), maybe_moment(row[13]), row[14], maybe_moment(row[15]), row[16], row[17],
         row[18], row[19], row[20], row[21], row[22], maybe_moment(row[23]), row[24],
+        maybe_moment(row[25]), row[26],
     )  # fmt: skip
 
 
@@ -148,6 +158,7 @@ async def add(tx: Tx, incident: Incident) -> None:
         maybe_micros(incident.acknowledged_at), incident.acknowledged_by, maybe_micros(incident.resolved_at),
         incident.resolved_by, incident.escalation, incident.external_url, incident.group_key, incident.truncated,
         incident.firing, incident.resolved, maybe_micros(incident.flushed_at), incident.hidden,
+        maybe_micros(incident.snoozed_until), incident.owner,
     )  # fmt: skip
 
 
@@ -158,7 +169,7 @@ async def save(tx: Tx, incident: Incident) -> None:
         micros(incident.updated_at), maybe_micros(incident.told_at), maybe_micros(incident.acknowledged_at),
         incident.acknowledged_by, maybe_micros(incident.resolved_at), incident.resolved_by, incident.escalation,
         incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved,
-        maybe_micros(incident.flushed_at), incident.hidden, incident.id,
+        maybe_micros(incident.flushed_at), incident.hidden, maybe_micros(incident.snoozed_until), incident.owner, incident.id,
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from bridge.storage.transaction import Tx
 
 class Timer(Struct, frozen=True):
     """`kind`: `step` (an escalation goes on), `flush` (an incident is judged again), `alert` (a report is judged again),
-    `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at).
+    `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at),
+    `snooze` (one ends).
 
     `data` is the kind's own text.
     """
@@ -68,6 +69,7 @@ async def of_alert(tx: Tx, alert: int) -> list[tuple[int, str]]:
 
 
 async def stop_steps(tx: Tx, incident: str) -> int:
+    """It is over: forget the steps not taken, and when a snooze or an acknowledgement ends."""
     return await tx.run("steps_delete", incident)
 
 
@@ -78,6 +80,11 @@ async def pause_steps(tx: Tx, incident: str, now: datetime) -> int:
 
 async def resume_steps(tx: Tx, incident: str, now: datetime) -> int:
     return await tx.run("steps_resume", micros(now), incident)
+
+
+async def stop_quiet(tx: Tx, incident: str) -> int:
+    """Forget when a snooze or an acknowledgement ends."""
+    return await tx.run("quiet_ends_delete", incident)
 
 
 async def flush_of(tx: Tx, incident: str) -> Timer | None:

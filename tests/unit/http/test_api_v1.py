@@ -117,6 +117,8 @@ async def test_a_summary_has_the_fields_that_were_promised(api: Client) -> None:
         "acknowledged_by": None,
         "resolved_at": None,
         "alerts": {"firing": 1, "resolved": 0},
+        "snoozed_until": None,
+        "owner": None,
     }
 
 

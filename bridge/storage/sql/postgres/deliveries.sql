@@ -116,7 +116,10 @@ UPDATE timers SET due_at = $1 WHERE id = $2;
 SELECT id, data FROM timers WHERE alert = $1 AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = $1 AND kind = 'step';
+DELETE FROM timers WHERE incident = $1 AND kind IN ('step', 'snooze', 'acknowledgement');
+
+-- name: quiet_ends_delete
+DELETE FROM timers WHERE incident = $1 AND kind IN ('snooze', 'acknowledgement');
 
 -- name: steps_pause
 UPDATE timers SET paused_for = greatest(0, due_at - $1) WHERE incident = $2 AND kind = 'step' AND paused_for IS NULL;
@@ -139,7 +142,7 @@ WHERE id = ANY (ARRAY(SELECT (pair ->> 0)::bigint FROM jsonb_array_elements($2::
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
 FROM incidents
 WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)));
 

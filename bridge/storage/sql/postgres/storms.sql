@@ -43,7 +43,7 @@ WHERE m.storm = $1 AND m.channel = $2 AND i.state = 'open' ORDER BY m.incident;
 
 -- name: storm_members_acknowledged
 SELECT m.incident FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = $1 AND m.channel = $2 AND i.state = 'acknowledged' AND i.acknowledged_at = $3 AND i.acknowledged_by = $4 ORDER BY m.incident;
+WHERE m.storm = $1 AND m.channel = $2 AND i.state IN ('acknowledged', 'snoozed') AND i.acknowledged_at = $3 AND i.acknowledged_by = $4 ORDER BY m.incident;
 
 -- name: storm_members_drop
 DELETE FROM storm_members WHERE storm = $1;

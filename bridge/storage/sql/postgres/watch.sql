@@ -25,7 +25,7 @@ UPDATE requests SET received_at = received_at + $1 WHERE state = 'pending';
 
 -- name: incidents_shift
 UPDATE incidents SET opened_at = opened_at + $1, told_at = told_at + $2, acknowledged_at = acknowledged_at + $3, updated_at = updated_at + $4,
-                     flushed_at = flushed_at + $5
+                     flushed_at = flushed_at + $5, snoozed_until = snoozed_until + $6
 WHERE state <> 'resolved';
 
 -- name: incidents_ended_by_hand_shift

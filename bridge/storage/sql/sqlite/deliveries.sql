@@ -117,7 +117,10 @@ UPDATE timers SET due_at = ? WHERE id = ?;
 SELECT id, data FROM timers WHERE alert = ? AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = ? AND kind = 'step';
+DELETE FROM timers WHERE incident = ? AND kind IN ('step', 'snooze', 'acknowledgement');
+
+-- name: quiet_ends_delete
+DELETE FROM timers WHERE incident = ? AND kind IN ('snooze', 'acknowledgement');
 
 -- name: steps_pause
 UPDATE timers SET paused_for = max(0, due_at - ?) WHERE incident = ? AND kind = 'step' AND paused_for IS NULL;
@@ -140,7 +143,7 @@ WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND +(state = 'p
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
 FROM incidents
 WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id IN (SELECT value FROM json_each(?)));
 

@@ -2,7 +2,7 @@
 -- name: deliveries_rejuvenate
 UPDATE deliveries SET created_at = max(created_at, ?), due_at = CASE WHEN state = 'parked' THEN due_at ELSE min(due_at, ?) END
 WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND NOT (reason IN ('opened', 'changed', 'reminder', 'escalated')
-    AND incident IN (SELECT id FROM incidents WHERE state = 'acknowledged'));
+    AND incident IN (SELECT id FROM incidents WHERE state IN ('acknowledged', 'snoozed')));
 
 -- name: delivery_far_ahead
 INSERT INTO deliveries (id, incident, channel, receiver, reason, state, end_reason, note, created_at, due_at, attempts, counted, ended_at, last_error)

@@ -43,7 +43,7 @@ WHERE m.storm = ? AND m.channel = ? AND i.state = 'open' ORDER BY m.incident;
 
 -- name: storm_members_acknowledged
 SELECT m.incident FROM storm_members m JOIN incidents i ON i.id = m.incident
-WHERE m.storm = ? AND m.channel = ? AND i.state = 'acknowledged' AND i.acknowledged_at = ? AND i.acknowledged_by = ? ORDER BY m.incident;
+WHERE m.storm = ? AND m.channel = ? AND i.state IN ('acknowledged', 'snoozed') AND i.acknowledged_at = ? AND i.acknowledged_by = ? ORDER BY m.incident;
 
 -- name: storm_members_drop
 DELETE FROM storm_members WHERE storm = ?;

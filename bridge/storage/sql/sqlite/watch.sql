@@ -25,7 +25,7 @@ UPDATE requests SET received_at = received_at + ? WHERE state = 'pending';
 
 -- name: incidents_shift
 UPDATE incidents SET opened_at = opened_at + ?, told_at = told_at + ?, acknowledged_at = acknowledged_at + ?, updated_at = updated_at + ?,
-                     flushed_at = flushed_at + ?
+                     flushed_at = flushed_at + ?, snoozed_until = snoozed_until + ?
 WHERE state <> 'resolved';
 
 -- name: incidents_ended_by_hand_shift

@@ -1,0 +1,148 @@
+"""What people do to incidents. The first to acknowledge wins; the second is told who."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from bridge.domain.act import ActDetail, Via
+from bridge.domain.audit import Kind
+from bridge.domain.crashpoint import crashpoint
+from bridge.domain.errors import Conflict, NotFound
+from bridge.domain.message import Reason
+from bridge.engine import outbox, quiet
+from bridge.engine.queries import Queries
+from bridge.engine.transactions import Transactions
+from bridge.engine.views import IncidentDetail
+from bridge.engine.work import Work
+from bridge.observe.metrics import Metrics
+from bridge.storage import incidents, timers
+from bridge.storage.incidents import Incident
+
+
+class IncidentActs(Queries):
+    """Acts for a person; `by` is who, `via` by which way. Every act is one transaction with its audit record.
+
+    An act that changes nothing says so in the answer's `note`.
+    """
+
+    def __init__(self, transactions: Transactions, metrics: Metrics) -> None:
+        super().__init__(transactions)
+        self._metrics = metrics
+
+    async def acknowledge(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
+        """Stop the noise: what is queued for the incident is cancelled, no further step starts.
+
+        The same person again, or a resolved incident: unchanged, with a note. Who snoozed it acknowledges it without end.
+
+        Raises:
+            NotFound: no such incident.
+            Conflict: somebody else acknowledged or snoozed it first.
+        """
+
+        async def decision(work: Work) -> tuple[str, float | None]:
+            found = await get(work, incident)
+            if found.state == "resolved":
+                return "the incident is resolved already; nothing to acknowledge", None
+            _first_wins(found, by)
+            if found.state == "acknowledged":
+                return "you acknowledged it already", None
+            await quiet.hush(work, found, by, ActDetail(via))
+            crashpoint("ack.before_commit")
+            return "", None if found.quiet else (now - found.opened_at).total_seconds()
+
+        return await self._hushed(incident, *await self._transactions.write(now, decision))
+
+    async def snooze(
+        self, incident: str, until: datetime, by: str, now: datetime, via: Via = Via.API
+    ) -> IncidentDetail:
+        """Acknowledge it until that time: then it is open again, told as a reminder, and its steps go on.
+
+        Who acknowledged or snoozed it may give it another end. A resolved incident, a time that is over, the end that it
+        has: unchanged, with a note.
+
+        Raises:
+            NotFound: no such incident.
+            Conflict: somebody else acknowledged or snoozed it first.
+        """
+
+        async def decision(work: Work) -> tuple[str, float | None]:
+            found = await get(work, incident)
+            if found.state == "resolved":
+                return "the incident is resolved already; nothing to snooze", None
+            _first_wins(found, by)
+            if until <= work.now:
+                return "that time is over; nothing was snoozed", None
+            if found.snoozed_until == until:
+                return "you snoozed it until then already", None
+            await quiet.hush(work, found, by, ActDetail(via, until))
+            crashpoint("ack.before_commit")
+            return "", None if found.quiet else (now - found.opened_at).total_seconds()
+
+        return await self._hushed(incident, *await self._transactions.write(now, decision))
+
+    async def _hushed(self, incident: str, note: str, seconds: float | None) -> IncidentDetail:
+        crashpoint("ack.after_commit")
+        if seconds is not None:
+            self._metrics.time_to_acknowledge_seconds.observe(seconds)
+        return await self.incident(incident, note=note)
+
+    async def unacknowledge(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
+        """Take an acknowledgement or a snooze back: the remaining steps wait on, and the receiver hears of it again.
+
+        Raises:
+            NotFound: no such incident.
+        """
+
+        async def decision(work: Work) -> str:
+            found = await get(work, incident)
+            if not found.quiet:
+                return f"the incident is {found.state}; nothing to take back"
+            await quiet.rouse(work, found, actor=by, detail=str(ActDetail(via)))
+            return ""
+
+        return await self.incident(incident, note=await self._transactions.write(now, decision))
+
+    async def resolve(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
+        """End an incident by hand. Its sender's repeats are `duplicate` until `reopen_within`, then it reopens.
+
+        Raises:
+            NotFound: no such incident.
+        """
+
+        async def decision(work: Work) -> str:
+            found = await get(work, incident)
+            if found.state == "resolved":
+                return "the incident is resolved already"
+            ended = replace(
+                found, state="resolved", version=found.version + 1, updated_at=now, resolved_at=now, resolved_by=by
+            )
+            detail = str(ActDetail(via))
+            work.record(
+                Kind.RESOLVED, actor=by, source=found.source, incident=found.id, reason="by_hand", detail=detail
+            )
+            await timers.stop_steps(work.tx, found.id)
+            await outbox.tell(work, ended, Reason.RESOLVED, first=False)
+            await incidents.save(work.tx, ended)
+            return ""
+
+        return await self.incident(incident, note=await self._transactions.write(now, decision))
+
+
+async def get(work: Work, incident: str) -> Incident:
+    """An incident.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    found = await incidents.get(work.tx, incident)
+    if found is None:
+        raise NotFound(f"no incident {incident}")
+    return found
+
+
+def _first_wins(found: Incident, by: str) -> None:
+    if found.quiet and found.acknowledged_by != by:
+        what = "snoozed" if found.snoozed_until else "acknowledged"
+        raise Conflict(f"{what} by {found.acknowledged_by} already", found.acknowledged_by)

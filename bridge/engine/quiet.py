@@ -1,0 +1,101 @@
+"""Somebody has an incident: what is queued of its noise is cancelled and its steps wait, until it is given back.
+
+An acknowledgement lasts until it is taken back, a snooze until its hour.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from bridge.domain.act import ActDetail
+from bridge.domain.audit import Kind
+from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
+from bridge.domain.message import Reason
+from bridge.engine import groups, outbox, storm
+from bridge.engine.doubt import perhaps_heard, waits_in_doubt
+from bridge.engine.generation import ConfiguredChannel
+from bridge.engine.work import Work
+from bridge.storage import deliveries, incidents, timers
+from bridge.storage.incidents import Incident
+from bridge.storage.timers import Timer
+
+SNOOZE = "snooze"
+"""The kind of the timers that end snoozes."""
+
+
+async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incident:
+    """An open incident is acknowledged, or where the detail says until when, snoozed; or a snooze gets another end."""
+    now, until = work.now, detail.until
+    quiet = replace(
+        found, state="snoozed" if until else "acknowledged", version=found.version + 1, updated_at=now,
+        acknowledged_at=found.acknowledged_at or now, acknowledged_by=by, snoozed_until=until,
+    )  # fmt: skip
+    kind = Kind.SNOOZED if until else Kind.ACKNOWLEDGED
+    work.record(kind, actor=by, source=found.source, incident=found.id, detail=str(detail))
+    await timers.pause_steps(work.tx, found.id, now)
+    await timers.stop_quiet(work.tx, found.id)
+    if until is not None:
+        await timers.add(work.tx, SNOOZE, until, "", incident=found.id)
+        work.effects.due(until)
+    await _cancel_noise(work, found, quiet.state)
+    await incidents.save(work.tx, quiet)
+    note = f"Snoozed until {_hour(until)}." if until else ""
+    await outbox.tell_channels(work, quiet, await _followers(work, found), Reason.ACKNOWLEDGED, note=note)
+    await storm.acknowledged(work, quiet)
+    return quiet
+
+
+async def rouse(
+    work: Work, found: Incident, *, actor: str = "bridge", reason: str = "", detail: str = "", note: str = ""
+) -> None:
+    """A quiet incident is open again: what was left of its steps' waits is left, and its receiver hears of it."""
+    now = work.now
+    opened = replace(
+        found, state="open", version=found.version + 1, updated_at=now, acknowledged_at=None, acknowledged_by="",
+        snoozed_until=None,
+    )  # fmt: skip
+    work.record(Kind.UNACKNOWLEDGED, actor=actor, source=found.source, incident=found.id, reason=reason, detail=detail)
+    await timers.stop_quiet(work.tx, found.id)
+    await timers.resume_steps(work.tx, found.id, now)
+    work.effects.due(now)
+    told = bool(await incidents.told_channels(work.tx, found.id))
+    await outbox.tell(work, opened, Reason.REMINDER if told else Reason.OPENED, first=False, note=note)
+    opened = replace(opened, told_at=now)
+    await incidents.save(work.tx, opened)
+    await groups.remind_later(work, opened, work.generation.timing(opened.route, opened.source))
+    await storm.unacknowledged(work, found)
+
+
+async def end_snooze(work: Work, timer: Timer) -> None:
+    """A snooze whose timer was just deleted is over, unless it was ended or prolonged before."""
+    found = await incidents.get(work.tx, timer.incident)
+    if found is None or found.snoozed_until is None or found.state != "snoozed" or found.snoozed_until > work.now:
+        return
+    await rouse(work, found, reason="snooze_over", note=f"{found.acknowledged_by} had snoozed this until now.")
+
+
+async def _cancel_noise(work: Work, found: Incident, why: str) -> None:
+    for delivery, channel, reason, leased in await deliveries.queued_of_incident(work.tx, found.id):
+        if reason in CANCELLED_BY_ACKNOWLEDGEMENT and not leased and not work.is_in_flight(delivery):
+            if waits_in_doubt(work, delivery):
+                members = await incidents.news_for(work.tx, found.id, channel)
+                await perhaps_heard(work, found.id, channel, reason, members)
+            await deliveries.stop(work.tx, delivery, DeliveryState.CANCELLED, why, work.now)
+            work.record(Kind.CANCELLED, incident=found.id, delivery=delivery, channel=channel, reason=why)
+
+
+async def _followers(work: Work, found: Incident) -> list[str]:
+    """The channels that were told and can show an acknowledgement, or asked for it."""
+    channels = work.generation.channels
+    told = await incidents.told_channels(work.tx, found.id)
+    return [name for name in told if name in channels and _wants_acknowledgement(channels[name])]
+
+
+def _wants_acknowledgement(configured: ConfiguredChannel) -> bool:
+    return configured.follows or Reason.ACKNOWLEDGED in configured.options.send_on
+
+
+def _hour(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,135 @@
+"""`POST /api/v1/incidents/{incident}/…`: what people do to incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from bridge.domain.act import Via
+from bridge.domain.clock import Clock
+from bridge.domain.duration import parse_duration
+from bridge.engine.views import IncidentDetail
+from bridge.http.access import Principal, Role
+from bridge.http.acting import Act, Acting
+from bridge.http.asking import as_json, asked
+from bridge.http.operations import Operation
+from bridge.http.problem import Problem
+
+_ONE = "/api/v1/incidents/{incident}"
+_LONGEST_SNOOZE = timedelta(days=366)
+
+
+class Operator(Protocol):
+    """What the engine offers: `bridge.engine.incident_acts.IncidentActs`."""
+
+    async def acknowledge(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def unacknowledge(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def resolve(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def snooze(self, incident: str, until: datetime, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+
+
+class IncidentAct(Act, frozen=True):
+    """Who acts, and by which way: a program, or a person at the command line."""
+
+    via: Literal["api", "cli"] = "api"
+
+
+class Snooze(IncidentAct, frozen=True, forbid_unknown_fields=True):
+    """For how long (`30m`), or until when (`2026-01-31T12:00:00Z`): one of them, up to 366 days."""
+
+    for_: str = msgspec.field(name="for", default="")
+    until: str = ""
+
+
+Asked = TypeVar("Asked", bound=IncidentAct)
+_Plain = Callable[[str, str, datetime, Via], Awaitable[IncidentDetail]]
+_Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
+
+
+class IncidentActsApi:
+    """The handlers."""
+
+    def __init__(self, operator: Operator, acting: Acting, clock: Clock) -> None:
+        self._operator = operator
+        self._acting = acting
+        self._clock = clock
+
+    def operations(self) -> tuple[Operation, ...]:
+        operator = self._operator
+        plain = {
+            "acknowledge": (operator.acknowledge, "Stop reminders and escalation", (400, 404, 409, 415, 503)),
+            "unacknowledge": (operator.unacknowledge, "Take an acknowledgement or a snooze back", (400, 404, 415, 503)),
+            "resolve": (operator.resolve, "End an incident by hand", (400, 404, 415, 503)),
+        }
+        return (
+            *(
+                Operation(
+                    "POST", f"{_ONE}/{name}", self._plain(act), summary, Role.RESPONDER, IncidentDetail,
+                    body=IncidentAct, problems=problems,
+                )
+                for name, (act, summary, problems) in plain.items()
+            ),
+            Operation(
+                "POST", f"{_ONE}/snooze", self._handler(Snooze, self._snooze), "Acknowledge it for a time",
+                Role.RESPONDER, IncidentDetail, body=Snooze, problems=(400, 404, 409, 415, 422, 503),
+            ),
+        )  # fmt: skip
+
+    def _plain(self, act: _Plain) -> _Handler:
+        decoder = msgspec.json.Decoder(IncidentAct)
+
+        async def handler(request: web.Request, principal: Principal) -> web.Response:
+            try:
+                body = await self._acting.document(request, decoder)
+            except msgspec.ValidationError as error:
+                raise Problem(400, 'the body must be a JSON object like {"by": "alice"}') from error
+            by = self._acting.actor(principal, body.by)
+            return as_json(await asked(act(request.match_info["incident"], by, self._clock.now(), Via(body.via))))
+
+        return handler
+
+    def _handler(
+        self, shape: type[Asked], act: Callable[[str, Asked, str, datetime], Awaitable[IncidentDetail]]
+    ) -> _Handler:
+        """A handler for a body with more in it: `act` is told the incident, the body, who acts, and the time."""
+        decoder = msgspec.json.Decoder(shape)
+        fields = ", ".join(shape.__struct_encode_fields__)
+
+        async def handler(request: web.Request, principal: Principal) -> web.Response:
+            try:
+                body = await self._acting.document(request, decoder)
+            except msgspec.ValidationError as error:
+                raise Problem(422, f"a field is unknown, or not of its type; there are: {fields}") from error
+            by = self._acting.actor(principal, body.by)
+            return as_json(await asked(act(request.match_info.get("incident", ""), body, by, self._clock.now())))
+
+        return handler
+
+    async def _snooze(self, incident: str, body: Snooze, by: str, now: datetime) -> IncidentDetail:
+        return await self._operator.snooze(incident, _end(body, now), by, now, Via(body.via))
+
+
+def _end(body: Snooze, now: datetime) -> datetime:
+    if bool(body.for_) is bool(body.until):
+        raise Problem(422, 'say for how long, {"for": "30m"}, or until when, {"until": "2026-01-31T12:00:00Z"}')
+    try:
+        end = now + parse_duration(body.for_) if body.for_ else _instant(body.until)
+    except (ValueError, OverflowError) as error:
+        raise Problem(422, f"{'for' if body.for_ else 'until'}: {error}") from error
+    if not now < end <= now + _LONGEST_SNOOZE:
+        raise Problem(422, f"a snooze ends later than now, and within {_LONGEST_SNOOZE.days} days")
+    return end
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("it is not a time with its zone (2026-01-31T12:00:00Z)")

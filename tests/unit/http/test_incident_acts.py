@@ -1,0 +1,77 @@
+"""Acting on incidents over the API, by a whole bridge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge.app.bridge import Bridge
+from tests.unit.http.real import Client, client, whole_bridge
+from tests.unit.http.test_api_v1 import check, fire
+
+
+@pytest.fixture
+async def bridge(tmp_path: Path) -> AsyncIterator[Bridge]:
+    async with whole_bridge(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(bridge: Bridge) -> AsyncIterator[Client]:
+    async with client(bridge) as asking:
+        yield asking
+
+
+async def test_an_incident_is_snoozed_for_a_time(api: Client) -> None:
+    incident = await fire(api, "DiskFull")
+    path = f"/api/v1/incidents/{incident}/snooze"
+    status, detail = await api.ask("POST", path, body={"by": "alice", "for": "30m", "via": "cli"})
+    assert (status, detail["incident"]["state"], detail["incident"]["acknowledged_by"]) == (200, "snoozed", "alice")
+    until = datetime.fromisoformat(detail["incident"]["snoozed_until"])
+    assert timedelta(minutes=29) < until - datetime.now(UTC) < timedelta(minutes=31)
+    check(await api.get("/openapi.json"), "/api/v1/incidents/{incident}/snooze", "post", detail)
+    (entry,) = [one for one in detail["timeline"] if one["kind"] == "snoozed"]
+    assert entry["actor"] == "alice"
+    assert entry["detail"].startswith('{"via":"cli"')
+    status, problem = await api.ask("POST", path, body={"by": "bob", "for": "1h"})
+    assert (status, problem["acknowledged_by"]) == (409, "alice")
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    status, detail = await api.ask("POST", path, body={"by": "alice", "until": later})
+    assert (status, detail["incident"]["snoozed_until"]) == (200, later.replace("+00:00", "Z"))
+    assert len((await api.get("/api/v1/incidents?state=snoozed"))["incidents"]) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"for": "30m", "until": "2036-01-31T12:00:00Z"},
+        {"for": "0"},
+        {"for": "-5m"},
+        {"for": "soon"},
+        {"for": "367d"},
+        {"for": "9999y"},
+        {"for": 30},
+        {"until": "2020-01-31T12:00:00Z"},
+        {"until": "2036-01-31T12:00:00"},
+        {"until": "tomorrow"},
+        {"for": "30m", "untli": "x"},
+        {"for": "30m", "via": "magic"},
+    ],
+)
+async def test_a_snooze_that_makes_no_sense_is_422(api: Client, fields: dict[str, object]) -> None:
+    incident = await fire(api, "DiskFull")
+    status, _ = await api.ask("POST", f"/api/v1/incidents/{incident}/snooze", body={"by": "alice", **fields})
+    assert status == 422
+    assert (await api.get("/api/v1/incidents"))["incidents"][0]["state"] == "open"
+
+
+@pytest.mark.parametrize("act", ["snooze"])
+async def test_who_acts_must_be_said_and_on_what(api: Client, act: str) -> None:
+    incident = await fire(api, "DiskFull")
+    body = {"snooze": {"for": "30m"}}[act]
+    assert (await api.ask("POST", f"/api/v1/incidents/{incident}/{act}", body=body))[0] == 400
+    assert (await api.ask("POST", f"/api/v1/incidents/none/{act}", body={**body, "by": "alice"}))[0] == 404
