@@ -24,7 +24,11 @@ def register(app: typer.Typer) -> None:
     _plain(app, "acknowledge", "ack", "acknowledged", "Acknowledge: reminders and escalation stop.")
     _plain(app, "unacknowledge", "unack", "open again", "Take an acknowledgement or a snooze back.")
     _plain(app, "resolve", "resolve", "resolved", "End incidents by hand.")
+    _plain(app, "escalate", "escalate", "escalated", "Take the escalation's next step at once.")
     app.command("snooze")(snooze)
+    app.command("comment")(comment)
+    app.command("assign")(assign)
+    app.command("call")(call)
 
 
 def snooze(
@@ -45,6 +49,48 @@ def snooze(
         raise typer.BadParameter("give --for DURATION or --until TIME")
     end = moment_of(until, None).astimezone(UTC).isoformat() if until else ""
     _each(connect(url, token, config), incidents, "snooze", "snoozed", {"for": span, "until": end}, by, as_json=as_json)
+
+
+def comment(
+    incident: Annotated[str, typer.Argument()],
+    text: Annotated[str, typer.Argument(help="what is to be kept with it")],
+    by: By = None,
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say something about an incident; it is kept with it."""
+    _each(connect(url, token, config), [incident], "comment", "kept", {"text": text}, by, as_json=as_json)
+
+
+def assign(
+    incidents: Ids,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="whose they are")],
+    by: By = None,
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say whose incidents they are."""
+    _each(connect(url, token, config), incidents, "assign", f"assigned to {to}", {"to": to}, by, as_json=as_json)
+
+
+def call(
+    incident: Annotated[str, typer.Argument()],
+    who: Annotated[str, typer.Argument(help="a receiver or channel")],
+    by: By = None,
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Call a receiver or channel to an incident: it hears of it now, and of its end."""
+    _each(connect(url, token, config), [incident], "responders", f"{who} is called", {"who": who}, by, as_json=as_json)
 
 
 def _plain(app: typer.Typer, verb: str, command: str, done: str, text: str) -> None:

@@ -80,7 +80,8 @@ def show_incident(
     one = detail.incident
     by = f" by {one.acknowledged_by}" if one.acknowledged_by else ""
     by += f" until {local(one.snoozed_until)}" if one.snoozed_until else ""
-    typer.echo(escape(f"{one.id}: {one.state}{by}, opened {local(one.opened_at)}, route {one.route}"))
+    owner = f", assigned to {one.owner}" if one.owner else ""
+    typer.echo(escape(f"{one.id}: {one.state}{by}{owner}, opened {local(one.opened_at)}, route {one.route}"))
     show_table(
         ("ALERT", "STATUS", "SINCE", "UNTIL", "LABELS", "HIDDEN"),
         (
@@ -109,6 +110,10 @@ def show_incident(
             for sent in detail.deliveries
         ),
     )
+    if detail.responders:
+        show_table(("CALLED", "AT", "BY"), ((one.who, local(one.at), one.by) for one in detail.responders))
+    if detail.comments:
+        show_table(("COMMENT", "AT", "BY"), ((said.text, local(said.at), said.by) for said in detail.comments))
     show_table(
         ("AT", "WHAT", "WHO", "CHANNEL", "REASON", "DETAIL"),
         (

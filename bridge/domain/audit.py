@@ -39,6 +39,7 @@ class Kind(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
     SNOOZED = "snoozed"
     COMMENTED = "commented"
+    ASSIGNED = "assigned"
     RESOLVED = "resolved"
     SILENCE_CREATED = "silence_created"
     SILENCE_EXPIRED = "silence_expired"

@@ -6,9 +6,12 @@ the incident's state, and the acknowledgement stops the steps.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 from msgspec.structs import replace
 
+from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.escalation import DueStep, again
@@ -35,20 +38,47 @@ async def take_step(work: Work, timer: Timer) -> bool:
         return False
     if await _is_hidden(work, incident, timer):
         return False
-    channels = [channel for name in step.notify for channel in work.generation.channels_of(name)]
     work.record(
         Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step)
     )
+    await _tell(work, incident, step, timer.due_at)
+    crashpoint("esc.after_claim")
+    return True
+
+
+async def take_next(work: Work, incident: Incident, by: str, via: Via) -> str:
+    """Take the next step at once because somebody says so, whether the incident is open or quiet; why nobody is told.
+
+    A step that was never taken goes before one that repeats. The others keep their times.
+    """
+    steps = [(timer, _DECODER.decode(timer.data)) for timer in await timers.steps(work.tx, incident.id)]
+    if not steps:
+        return "there is no step left to take"
+    if incident.group_hash != GROUP and await groups.see(work, incident):
+        return "all of it is silenced, inhibited or muted: nobody is told"
+    timer, step = min(steps, key=lambda one: (one[1].done > 0, one[0].due_at, one[0].id))
+    await timers.delete(work.tx, timer.id)
+    detail = str(ActDetail(via, text=_name(step)))
+    work.record(
+        Kind.ESCALATED, actor=by, source=incident.source, incident=incident.id, reason=step.escalation, detail=detail
+    )
+    await _tell(work, incident, step, work.now, note=f"{by} escalated this.")
+    if incident.quiet:
+        await timers.pause_steps(work.tx, incident.id, work.now)
+    return ""
+
+
+async def _tell(work: Work, incident: Incident, step: DueStep, due_at: datetime, *, note: str = "") -> None:
+    """Tell whom a step names, and write when it repeats."""
+    channels = [channel for name in step.notify for channel in work.generation.channels_of(name)]
     key = f"{step.escalation}#{step.index}#{step.done}"
-    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED, step=key)
+    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED, step=key, note=note)
     await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
-    following = again(step, timer.due_at, work.now)
+    following = again(step, due_at, work.now)
     if following is not None:
         due, repeated = following
         await timers.add(work.tx, "step", due, _ENCODER.encode(repeated).decode(), incident=incident.id)
         work.effects.due(due)
-    crashpoint("esc.after_claim")
-    return True
 
 
 async def _is_hidden(work: Work, incident: Incident, timer: Timer) -> bool:

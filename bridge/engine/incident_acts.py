@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
-from bridge.domain.errors import Conflict, NotFound
+from bridge.domain.errors import Conflict
 from bridge.domain.message import Reason
 from bridge.engine import outbox, quiet
-from bridge.engine.queries import Queries
+from bridge.engine.teamwork import Teamwork, get
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
 from bridge.engine.work import Work
@@ -21,7 +21,7 @@ from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
 
 
-class IncidentActs(Queries):
+class IncidentActs(Teamwork):
     """Acts for a person; `by` is who, `via` by which way. Every act is one transaction with its audit record.
 
     An act that changes nothing says so in the answer's `note`.
@@ -34,7 +34,8 @@ class IncidentActs(Queries):
     async def acknowledge(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
         """Stop the noise: what is queued for the incident is cancelled, no further step starts.
 
-        The same person again, or a resolved incident: unchanged, with a note. Who snoozed it acknowledges it without end.
+        The same person again, or a resolved incident: unchanged, with a note. Who snoozed it acknowledges it without end;
+        whom it is assigned to takes it over.
 
         Raises:
             NotFound: no such incident.
@@ -46,7 +47,7 @@ class IncidentActs(Queries):
             if found.state == "resolved":
                 return "the incident is resolved already; nothing to acknowledge", None
             _first_wins(found, by)
-            if found.state == "acknowledged":
+            if found.state == "acknowledged" and found.acknowledged_by == by:
                 return "you acknowledged it already", None
             await quiet.hush(work, found, by, ActDetail(via))
             crashpoint("ack.before_commit")
@@ -74,7 +75,7 @@ class IncidentActs(Queries):
             _first_wins(found, by)
             if until <= work.now:
                 return "that time is over; nothing was snoozed", None
-            if found.snoozed_until == until:
+            if found.snoozed_until == until and found.acknowledged_by == by:
                 return "you snoozed it until then already", None
             await quiet.hush(work, found, by, ActDetail(via, until))
             crashpoint("ack.before_commit")
@@ -130,19 +131,7 @@ class IncidentActs(Queries):
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
 
-async def get(work: Work, incident: str) -> Incident:
-    """An incident.
-
-    Raises:
-        NotFound: there is none of this id.
-    """
-    found = await incidents.get(work.tx, incident)
-    if found is None:
-        raise NotFound(f"no incident {incident}")
-    return found
-
-
 def _first_wins(found: Incident, by: str) -> None:
-    if found.quiet and found.acknowledged_by != by:
+    if found.quiet and by not in {found.acknowledged_by, found.owner}:
         what = "snoozed" if found.snoozed_until else "acknowledged"
         raise Conflict(f"{what} by {found.acknowledged_by} already", found.acknowledged_by)

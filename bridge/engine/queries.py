@@ -22,7 +22,7 @@ from bridge.engine.views import (
     TimelineEntry,
 )
 from bridge.routing.matchers import match_all, parse_matchers
-from bridge.storage import deliveries, incidents
+from bridge.storage import deliveries, incidents, on_call
 from bridge.storage.deliveries import Stored, Wanted
 from bridge.storage.incidents import Incident
 from bridge.storage.transaction import Row, Tx
@@ -100,6 +100,8 @@ class Queries:
                 note,
                 await told(tx, found, members),
                 await pending(tx, found, members),
+                tuple(await on_call.comments(tx, found.id)),
+                tuple(await on_call.responders(tx, found.id)),
             )
 
         return await self._transactions.read(load)

@@ -43,7 +43,7 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
     await incidents.save(work.tx, quiet)
     note = f"Snoozed until {_hour(until)}." if until else ""
     await outbox.tell_channels(work, quiet, await _followers(work, found), Reason.ACKNOWLEDGED, note=note)
-    await storm.acknowledged(work, quiet)
+    await storm.acknowledged(work, quiet, found)
     return quiet
 
 

@@ -178,6 +178,8 @@ def _opening(view: IncidentView) -> str:
         return "This fired and was resolved before it could be told here."
     if view.reason is Reason.ACKNOWLEDGED:
         return f"Acknowledged by {_line(view.acknowledged_by, _MAX_NAME) or 'somebody'}."
+    if view.reason is Reason.ESCALATED and view.acknowledged_by:
+        return f"{_line(view.acknowledged_by, _MAX_NAME)} has this, and more people are called."
     return _OPENINGS.get(view.reason, "") if view.status is Status.FIRING or view.reason is Reason.TEST else ""
 
 

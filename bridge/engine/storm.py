@@ -162,19 +162,20 @@ async def hasten(work: Work, storm: str, due: datetime) -> None:
         work.effects.due(due)
 
 
-async def acknowledged(work: Work, digest: Incident) -> None:
+async def acknowledged(work: Work, digest: Incident, before: Incident) -> None:
     """Somebody acknowledged an incident; if it stands for a storm, so are the incidents it tells of.
 
     Those that are opened later are not covered: for them the channels are called again. `digest` may be snoozed as well.
+    `before` is how it was.
     """
     of = await storms.told_by(work.tx, digest.id) if digest.group_hash == GROUP else None
     if of is None:
         return
     storm, channel = of
     covered_before: list[str] = []
-    if digest.acknowledged_at is not None:
+    if before.acknowledged_at is not None:
         covered_before = await storms.acknowledged_members(
-            work.tx, storm, channel, digest.acknowledged_at, digest.acknowledged_by
+            work.tx, storm, channel, before.acknowledged_at, before.acknowledged_by
         )
     for member in [*await storms.open_members(work.tx, storm, channel), *covered_before]:
         found = await incidents.get(work.tx, member)

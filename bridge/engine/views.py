@@ -7,6 +7,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from bridge.storage.on_call import Comment, Responder
+
 
 class Accepted(Struct, frozen=True):
     """A request that is kept. `accepted` counts alerts stored, `duplicates` those among them that were no news.
@@ -133,6 +135,8 @@ class IncidentDetail(Struct, frozen=True):
     note: str = ""
     told: tuple[ToldOf, ...] = ()
     pending: tuple[Pending, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    responders: tuple[Responder, ...] = ()
 
 
 class IncidentPage(Struct, frozen=True):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from bridge.domain.act import Via
 from bridge.domain.clock import Clock
 from bridge.domain.duration import parse_duration
 from bridge.engine.views import IncidentDetail
 from bridge.http.access import Principal, Role
-from bridge.http.acting import Act, Acting
+from bridge.http.acting import MAX_NAME, Act, Acting
 from bridge.http.asking import as_json, asked
 from bridge.http.operations import Operation
 from bridge.http.problem import Problem
@@ -30,6 +31,10 @@ class Operator(Protocol):
     async def unacknowledge(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
     async def resolve(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
     async def snooze(self, incident: str, until: datetime, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def escalate(self, incident: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def comment(self, incident: str, text: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def assign(self, incident: str, to: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def add_responder(self, incident: str, who: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
 
 
 class IncidentAct(Act, frozen=True):
@@ -43,6 +48,24 @@ class Snooze(IncidentAct, frozen=True, forbid_unknown_fields=True):
 
     for_: str = msgspec.field(name="for", default="")
     until: str = ""
+
+
+class Comment(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is to be kept: up to 4000 characters."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4000)]
+
+
+class Assign(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whose it is to be: a name."""
+
+    to: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+
+
+class Call(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which receiver or channel is to be called."""
+
+    who: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 Asked = TypeVar("Asked", bound=IncidentAct)
@@ -64,6 +87,7 @@ class IncidentActsApi:
             "acknowledge": (operator.acknowledge, "Stop reminders and escalation", (400, 404, 409, 415, 503)),
             "unacknowledge": (operator.unacknowledge, "Take an acknowledgement or a snooze back", (400, 404, 415, 503)),
             "resolve": (operator.resolve, "End an incident by hand", (400, 404, 415, 503)),
+            "escalate": (operator.escalate, "Take the escalation's next step at once", (400, 404, 415, 503)),
         }
         return (
             *(
@@ -76,6 +100,18 @@ class IncidentActsApi:
             Operation(
                 "POST", f"{_ONE}/snooze", self._handler(Snooze, self._snooze), "Acknowledge it for a time",
                 Role.RESPONDER, IncidentDetail, body=Snooze, problems=(400, 404, 409, 415, 422, 503),
+            ),
+            Operation(
+                "POST", f"{_ONE}/comment", self._handler(Comment, self._comment), "Say something about an incident",
+                Role.RESPONDER, IncidentDetail, body=Comment, problems=(400, 404, 415, 422, 503),
+            ),
+            Operation(
+                "POST", f"{_ONE}/assign", self._handler(Assign, self._assign), "Say whose an incident is",
+                Role.RESPONDER, IncidentDetail, body=Assign, problems=(400, 404, 415, 422, 503),
+            ),
+            Operation(
+                "POST", f"{_ONE}/responders", self._handler(Call, self._call), "Call a receiver or channel to it",
+                Role.RESPONDER, IncidentDetail, body=Call, problems=(400, 404, 415, 422, 503),
             ),
         )  # fmt: skip
 
@@ -105,12 +141,32 @@ class IncidentActsApi:
             except msgspec.ValidationError as error:
                 raise Problem(422, f"a field is unknown, or not of its type; there are: {fields}") from error
             by = self._acting.actor(principal, body.by)
-            return as_json(await asked(act(request.match_info.get("incident", ""), body, by, self._clock.now())))
+            done = act(request.match_info.get("incident", ""), body, by, self._clock.now())
+            return as_json(await asked(done, missing="there is no such incident, or nobody of this name"))
 
         return handler
 
     async def _snooze(self, incident: str, body: Snooze, by: str, now: datetime) -> IncidentDetail:
         return await self._operator.snooze(incident, _end(body, now), by, now, Via(body.via))
+
+    async def _comment(self, incident: str, body: Comment, by: str, now: datetime) -> IncidentDetail:
+        text = body.text.strip()
+        if not text or "\0" in text:
+            raise Problem(422, "text: there is nothing in it, or a zero byte")
+        return await self._operator.comment(incident, text, by, now, Via(body.via))
+
+    async def _assign(self, incident: str, body: Assign, by: str, now: datetime) -> IncidentDetail:
+        return await self._operator.assign(incident, _name("to", body.to), by, now, Via(body.via))
+
+    async def _call(self, incident: str, body: Call, by: str, now: datetime) -> IncidentDetail:
+        return await self._operator.add_responder(incident, _name("who", body.who), by, now, Via(body.via))
+
+
+def _name(field: str, text: str) -> str:
+    name = text.strip()
+    if not name or not name.isprintable():
+        raise Problem(422, f"{field} is a name, printable and up to {MAX_NAME} characters")
+    return name
 
 
 def _end(body: Snooze, now: datetime) -> datetime:

@@ -80,14 +80,14 @@ async def incidents(tx: Tx, after: str, before: datetime, limit: int) -> Page:
 
 
 async def drop_incident(tx: Tx, incident: str, before: datetime, limit: int) -> tuple[int, bool]:
-    """Delete an incident with its deliveries, alerts, and what was told; at most about `limit` rows of each, and the
+    """Delete an incident with its deliveries, alerts, comments, and what was told; at most about `limit` rows of each, and the
     incident itself last. Gives how many rows went, and whether it is all gone (or may not go).
     """
     if await tx.one("incident_may_go", incident, micros(before)) is None:
         return 0, True
     gone = await tx.run("deliveries_prune", incident, limit)
     whole = gone < limit
-    for name in ("told_prune", "receipts_prune", "incident_alerts_prune"):
+    for name in ("told_prune", "receipts_prune", "comments_prune", "responders_prune", "incident_alerts_prune"):
         taken = await tx.run(name, incident, incident, limit)
         whole = whole and taken < limit
         gone += taken

@@ -68,6 +68,11 @@ async def of_alert(tx: Tx, alert: int) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in await tx.all("timers_of_alert", alert)]
 
 
+async def steps(tx: Tx, incident: str) -> list[Timer]:
+    """The steps not taken, the next first, whether their clock runs or stands still."""
+    return [Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5]) for row in await tx.all("steps_of", incident)]
+
+
 async def stop_steps(tx: Tx, incident: str) -> int:
     """It is over: forget the steps not taken, and when a snooze or an acknowledgement ends."""
     return await tx.run("steps_delete", incident)

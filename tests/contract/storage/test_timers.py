@@ -82,3 +82,24 @@ async def test_what_was_paused_or_moved_since_it_was_read_is_not_taken(database:
     await do(database, timers.resume_steps, "i1", NOW + MINUTE)
     assert not await do(database, timers.take, read)
     assert await do(database, timers.take, replace(read, due_at=NOW + MINUTE))
+
+
+async def test_the_steps_of_an_incident_whether_their_clock_runs_or_stands_still(database: Database) -> None:
+    second = await do(database, timers.add, "step", NOW + 2 * MINUTE, "2", incident="i1")
+    first = await do(database, timers.add, "step", NOW + MINUTE, "1", incident="i1")
+    await do(database, timers.add, "snooze", NOW, "", incident="i1")
+    await do(database, timers.add, "step", NOW, "", incident="i2")
+    assert [timer.id for timer in await look(database, timers.steps, "i1")] == [first, second]
+    await do(database, timers.pause_steps, "i1", NOW)
+    assert [timer.id for timer in await look(database, timers.steps, "i1")] == [first, second]
+
+
+async def test_the_end_of_a_snooze_is_forgotten_alone_or_with_the_steps(database: Database) -> None:
+    for incident in ("i1", "i2"):
+        await do(database, timers.add, "step", NOW, "", incident=incident)
+        await do(database, timers.add, "snooze", NOW, "", incident=incident)
+        await do(database, timers.add, "flush", NOW, "", incident=incident)
+    assert await do(database, timers.stop_quiet, "i1") == 1
+    assert await do(database, timers.stop_steps, "i2") == 2
+    left = sorted((timer.incident, timer.kind) for timer in await look(database, timers.due, NOW, 10))
+    assert left == [("i1", "flush"), ("i1", "step"), ("i2", "flush")]

@@ -44,3 +44,19 @@ async def test_a_time_without_offset_is_by_the_clocks_here(bridge: Bridge) -> No
     wall = datetime.now().replace(microsecond=0) + timedelta(hours=2)  # noqa: DTZ005 - what the clocks here show
     ran = await incidents(bridge, "snooze", incident, "--until", wall.isoformat(), "--by", "alice", "--json")
     assert datetime.fromisoformat(ran.documents[0]["incident"]["snoozed_until"]) == wall.astimezone(UTC)
+
+
+async def test_people_work_together(bridge: Bridge) -> None:
+    incident = await fire(bridge, "DiskFull")
+    assert (await incidents(bridge, "comment", incident, "looking", "--by", "alice")).out == f"{incident}: kept\n"
+    assert (
+        await incidents(bridge, "comment", incident, "looking", "--by", "alice")
+    ).out == f"{incident}: you said so already\n"
+    assert (await incidents(bridge, "assign", incident, "--to", "bob")).out == f"{incident}: assigned to bob\n"
+    assert (await incidents(bridge, "call", incident, "nowhere")).out == f"{incident}: nowhere is called\n"
+    ran = await incidents(bridge, "call", incident, "nobody")
+    assert (ran.code, "nobody of this name" in ran.err) == (1, True)
+    assert (await incidents(bridge, "escalate", incident)).out == f"{incident}: there is no step left to take\n"
+    shown = (await incidents(bridge, "show", incident)).out
+    for text in (f"{incident}: open, assigned to bob", "looking", "nowhere", "COMMENT", "CALLED"):
+        assert text in shown

@@ -69,9 +69,67 @@ async def test_a_snooze_that_makes_no_sense_is_422(api: Client, fields: dict[str
     assert (await api.get("/api/v1/incidents"))["incidents"][0]["state"] == "open"
 
 
-@pytest.mark.parametrize("act", ["snooze"])
+async def test_people_work_together_on_an_incident(api: Client) -> None:
+    incident = await fire(api, "DiskFull")
+    document = await api.get("/openapi.json")
+    bodies = {
+        "comment": {"text": " the disk is full\nagain "},
+        "assign": {"to": "bob"},
+        "responders": {"who": "nowhere"},
+        "escalate": {},
+    }
+    for act, body in bodies.items():
+        status, detail = await api.ask(
+            "POST", f"/api/v1/incidents/{incident}/{act}", body={"by": "alice", "via": "cli", **body}
+        )
+        assert status == 200
+        check(document, f"/api/v1/incidents/{{incident}}/{act}", "post", detail)
+    assert detail["note"] == "there is no step left to take"
+    assert detail["incident"]["owner"] == "bob"
+    assert [(one["text"], one["by"], one["via"]) for one in detail["comments"]] == [
+        ("the disk is full\nagain", "alice", "cli")
+    ]
+    assert [one["who"] for one in detail["responders"]] == ["nowhere"]
+    check(document, "/api/v1/incidents/{incident}", "get", await api.get(f"/api/v1/incidents/{incident}"))
+
+
+@pytest.mark.parametrize(
+    ("act", "fields"),
+    [
+        ("comment", {}),
+        ("comment", {"text": ""}),
+        ("comment", {"text": " \n"}),
+        ("comment", {"text": "a\0b"}),
+        ("comment", {"text": "x" * 4001}),
+        ("assign", {}),
+        ("assign", {"to": " "}),
+        ("assign", {"to": "a\nb"}),
+        ("assign", {"to": "x" * 201}),
+        ("responders", {"who": 7}),
+        ("responders", {"whom": "nowhere"}),
+    ],
+)
+async def test_what_makes_no_sense_is_422(api: Client, act: str, fields: dict[str, object]) -> None:
+    incident = await fire(api, "DiskFull")
+    status, _ = await api.ask("POST", f"/api/v1/incidents/{incident}/{act}", body={"by": "alice", **fields})
+    assert status == 422
+
+
+async def test_nobody_is_called_who_is_not_there(api: Client) -> None:
+    incident = await fire(api, "DiskFull")
+    path = f"/api/v1/incidents/{incident}/responders"
+    assert (await api.ask("POST", path, body={"by": "alice", "who": "nobody"}))[0] == 404
+
+
+@pytest.mark.parametrize("act", ["snooze", "comment", "assign", "responders", "escalate"])
 async def test_who_acts_must_be_said_and_on_what(api: Client, act: str) -> None:
     incident = await fire(api, "DiskFull")
-    body = {"snooze": {"for": "30m"}}[act]
+    bodies = {
+        "snooze": {"for": "30m"},
+        "comment": {"text": "x"},
+        "assign": {"to": "bob"},
+        "responders": {"who": "nowhere"},
+    }
+    body = bodies.get(act, {})
     assert (await api.ask("POST", f"/api/v1/incidents/{incident}/{act}", body=body))[0] == 400
     assert (await api.ask("POST", f"/api/v1/incidents/none/{act}", body={**body, "by": "alice"}))[0] == 404
