@@ -10,6 +10,7 @@ import typer
 
 from bridge.cli.at_time import moment_of
 from bridge.cli.remote import AsJson, ConfigOption, Declined, Remote, TokenOption, Url, connect, login, segment
+from bridge.cli.samples import pairs
 from bridge.engine.views import IncidentDetail
 from bridge.observe.logs import escape
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("comment")(comment)
     app.command("assign")(assign)
     app.command("call")(call)
+    app.command("page")(page)
 
 
 def snooze(
@@ -91,6 +93,39 @@ def call(
 ) -> None:
     """Call a receiver or channel to an incident: it hears of it now, and of its end."""
     _each(connect(url, token, config), [incident], "responders", f"{who} is called", {"who": who}, by, as_json=as_json)
+
+
+def page(
+    title: Annotated[str, typer.Argument(help="what is the matter, on one line")],
+    *,
+    text: Annotated[str, typer.Option("--text", help="more words")] = "",
+    severity: Annotated[str, typer.Option("--severity")] = "",
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="repeatable")] = None,
+    receiver: Annotated[
+        str, typer.Option("--receiver", metavar="NAME", help="a receiver or channel; else the labels are routed")
+    ] = "",
+    key: Annotated[str, typer.Option("--key", help="with the key of a page that goes on, it is that page")] = "",
+    by: By = None,
+    url: Url = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Page somebody by hand: an incident that no alert opened."""
+    asked = {
+        "title": title, "text": text, "severity": severity, "labels": pairs(label or []), "receiver": receiver, "key": key,
+        "by": by or login(), "via": "cli",
+    }  # fmt: skip
+    try:
+        detail = connect(url, token, config).post(PATH, IncidentDetail, asked)
+    except Declined as error:
+        typer.echo(escape(str(error)), err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(msgspec.json.encode(detail))
+        return
+    one = detail.incident
+    typer.echo(escape(f"{one.id}: {detail.note or f'opened, {one.receiver} is told'}"))
 
 
 def _plain(app: typer.Typer, verb: str, command: str, done: str, text: str) -> None:

@@ -19,10 +19,11 @@ from bridge.config.senders import SourceSettings
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
-from bridge.domain.alert import API
+from bridge.domain.alert import API, MANUAL
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 
+_RESERVED = {API: "alerts that come over /api/v2/alerts", MANUAL: "pages by hand"}
 _SECRETS: TypeAdapter[dict[str, Secret]] = TypeAdapter(dict[str, Secret])
 
 
@@ -58,10 +59,9 @@ class NamedSections:
                 self._findings.error(
                     key.mark, f"{name!r}: a source's name is part of its path: letters, digits, '.', '_', '-'"
                 )
-            if name == API:
+            if name in _RESERVED:
                 self._findings.error(
-                    key.mark,
-                    f"{name!r} is reserved for alerts that come over /api/v2/alerts; give the source another name",
+                    key.mark, f"{name!r} is reserved for {_RESERVED[name]}; give the source another name"
                 )
             mapping = _as_mapping(node)
             if mapping is None:

@@ -51,6 +51,9 @@ class Alert(Struct, frozen=True, gc=False):
 API = "api"
 """The source of alerts that came over API v2; no sender of a configuration can have this name."""
 
+MANUAL = "manual"
+"""The source of pages by hand; no sender of a configuration can have this name. What hides alerts does not hide these."""
+
 
 class Quarantined(Struct, frozen=True):
     """An entry of a request that could not be understood. `index` is its place; `problem` never echoes its values."""

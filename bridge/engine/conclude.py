@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from bridge.domain.alert import MANUAL
 from bridge.domain.audit import Kind
 from bridge.domain.storm import GROUP
 from bridge.engine import groups, muting
@@ -54,6 +55,8 @@ def _may_be_hidden(work: Work, event: Event) -> bool:
     if event.transition is Transition.RESOLVED or event.incident.group_hash == GROUP:
         return False
     incident = event.incident
+    if incident.source == MANUAL:
+        return False
     return incident.hidden > 0 or muting.concerns(work, incident.route, [*event.opened, *event.repeated])
 
 

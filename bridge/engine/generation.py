@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bridge.channels.api import Channel, ChannelOptions
 from bridge.config.model import Config
-from bridge.domain.alert import API
+from bridge.domain.alert import API, MANUAL
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 from bridge.domain.severity import Severities
@@ -81,9 +81,11 @@ class Generation(Struct, frozen=True):
 
     def timing(self, route: str, source: str) -> Timing:
         """When groups of a route are looked at, by how their alerts came: what a sender grouped and timed is told at once
-        unless the route says otherwise, what came over API v2 as Alertmanager does.
+        unless the route says otherwise, a page by hand whatever the route says, what came over API v2 as Alertmanager does.
         """
         found = self.routes.get(route) or self.root
+        if source == MANUAL:
+            return Timing(repeat=found.repeat_interval)
         default = _OF_THE_API if source == API else _OF_A_SENDER
         return Timing(
             default.wait if found.group_wait is None else found.group_wait,

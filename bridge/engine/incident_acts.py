@@ -7,12 +7,14 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from bridge.domain.act import ActDetail, Via
+from bridge.domain.alert import MANUAL
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import Conflict
 from bridge.domain.message import Reason
 from bridge.engine import outbox, quiet
-from bridge.engine.teamwork import Teamwork, get
+from bridge.engine.paging import Paging, end_page
+from bridge.engine.teamwork import get
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
 from bridge.engine.work import Work
@@ -21,7 +23,7 @@ from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
 
 
-class IncidentActs(Teamwork):
+class IncidentActs(Paging):
     """Acts for a person; `by` is who, `via` by which way. Every act is one transaction with its audit record.
 
     An act that changes nothing says so in the answer's `note`.
@@ -107,6 +109,7 @@ class IncidentActs(Teamwork):
 
     async def resolve(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
         """End an incident by hand. Its sender's repeats are `duplicate` until `reopen_within`, then it reopens.
+        A page by hand has no sender: it is over.
 
         Raises:
             NotFound: no such incident.
@@ -124,6 +127,8 @@ class IncidentActs(Teamwork):
                 Kind.RESOLVED, actor=by, source=found.source, incident=found.id, reason="by_hand", detail=detail
             )
             await timers.stop_steps(work.tx, found.id)
+            if found.source == MANUAL:
+                ended = await end_page(work, ended)
             await outbox.tell(work, ended, Reason.RESOLVED, first=False)
             await incidents.save(work.tx, ended)
             return ""

@@ -1,4 +1,7 @@
-"""What keeps an alert from people at this moment: inhibition, the route's time intervals, silences; in this order."""
+"""What keeps an alert from people at this moment: inhibition, the route's time intervals, silences; in this order.
+
+Nothing keeps a page by hand from them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from bridge.domain.alert import Alert, Status
+from bridge.domain.alert import MANUAL, Alert, Status
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
 from bridge.routing.intervals import muted_by, next_change, unmuted_at
@@ -61,6 +64,7 @@ def mutes_of(work: Work, route: str) -> tuple[str, ...]:
 
 async def hidden_now(work: Work, members: Sequence[Member]) -> dict[int, Veil]:
     """Those of these firing alerts that another inhibits or that are silenced."""
+    members = [member for member in members if member.alert.source != MANUAL]
     found = await inhibited(work, members)
     for member in members:
         if member.alert_id not in found and (silence := work.silences.matching(member.shown.labels, work.now)):
@@ -112,7 +116,7 @@ def _turning(work: Work, route: Route) -> _Turning:
 
 async def veils(work: Work, route: str, members: Sequence[Member]) -> dict[int, Veil]:
     """What hides each of the firing alerts of an incident that are hidden, by the alert's number."""
-    firing = [member for member in members if member.fires]
+    firing = [member for member in members if member.fires and member.alert.source != MANUAL]
     found = await inhibited(work, firing)
     muted = mutes_of(work, route)
     for member in firing:
@@ -153,7 +157,7 @@ async def inhibited(work: Work, members: Sequence[Member]) -> dict[int, Veil]:
 
 async def begins_to_fire(work: Work, number: int, alert: Alert) -> None:
     """Keep on which rules' source side a firing alert stands."""
-    if alert.status is Status.FIRING and work.generation.inhibition:
+    if alert.status is Status.FIRING and alert.source != MANUAL and work.generation.inhibition:
         await put_sides(work, number, alert.fingerprint, work.generation.inhibition.sources(alert.labels))
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.domain.alert import API, Alert, Status, Webhook
+from bridge.domain.alert import API, MANUAL, Alert, Status, Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.episode import Episode, News, reduce
@@ -50,18 +50,32 @@ class Planner:
     """Plans one request within one transaction.
 
     `judged` holds what the hooks before routing said of each alert, where they did I/O and so ran outside.
-    `confirmed` believes firings that came late: they have waited.
+    `confirmed` believes firings that came late: they have waited. `route` is taken whatever the labels say.
     """
 
-    def __init__(self, work: Work, request: Webhook, judged: Judged | None = None, *, confirmed: bool = False) -> None:
+    def __init__(
+        self,
+        work: Work,
+        request: Webhook,
+        judged: Judged | None = None,
+        *,
+        confirmed: bool = False,
+        route: Route | None = None,
+    ) -> None:
         self._work = work
         self._request = request
         self._judged = judged
         self._confirmed = confirmed
+        self._route = route
         self._events: dict[str, Event] = {}
         self._by_group: dict[tuple[str, str], str] = {}
         self._repeated: dict[int, Alert] = {}
         self.counts = Counts()
+
+    @property
+    def incidents(self) -> tuple[str, ...]:
+        """Ids of the incidents that the request touched."""
+        return tuple(self._events)
 
     async def plan(self) -> Counts:
         """Apply every alert of the request, then conclude each incident it touched."""
@@ -104,6 +118,8 @@ class Planner:
 
     async def _enter(self, alert: Alert, known: KnownAlert | None, episode: Episode) -> None:
         verdict = self._before_routing(alert, episode)
+        if alert.source == MANUAL and not isinstance(verdict, Pass):  # a hook may add to a page, and not stop it
+            verdict = Pass(notification_of_alert(self._work.generation, alert, episode.status, self._work.now))
         if not isinstance(verdict, Pass):
             await self._stop_before_routing(alert, known, verdict)
             return
@@ -122,7 +138,7 @@ class Planner:
             await self._join(event, shown, known, fresh=not known_id)
         if reopened:
             return
-        for route in find(self._work.generation.root, shown.labels):
+        for route in (self._route,) if self._route else find(self._work.generation.root, shown.labels):
             event = await self._event_of_group(route, shown)
             await self._join(event, shown, known, fresh=not known_id)
 

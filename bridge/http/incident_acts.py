@@ -13,14 +13,18 @@ from msgspec import Meta
 from bridge.domain.act import Via
 from bridge.domain.clock import Clock
 from bridge.domain.duration import parse_duration
+from bridge.engine.paging import Page
 from bridge.engine.views import IncidentDetail
 from bridge.http.access import Principal, Role
 from bridge.http.acting import MAX_NAME, Act, Acting
 from bridge.http.asking import as_json, asked
 from bridge.http.operations import Operation
 from bridge.http.problem import Problem
+from bridge.ingest.labels import NUL, find_problem, without_empty
 
-_ONE = "/api/v1/incidents/{incident}"
+_ALL = "/api/v1/incidents"
+_ONE = f"{_ALL}/{{incident}}"
+_UNKNOWN = 2**31
 _LONGEST_SNOOZE = timedelta(days=366)
 
 
@@ -35,6 +39,7 @@ class Operator(Protocol):
     async def comment(self, incident: str, text: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
     async def assign(self, incident: str, to: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
     async def add_responder(self, incident: str, who: str, by: str, now: datetime, via: Via) -> IncidentDetail: ...
+    async def page(self, page: Page, by: str, now: datetime, via: Via) -> IncidentDetail: ...
 
 
 class IncidentAct(Act, frozen=True):
@@ -68,6 +73,20 @@ class Call(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     who: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
+class PageByHand(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What somebody is paged for. `receiver` (or a channel) is told; without it the labels are routed.
+
+    `key`: a page with the key of one that is not over yet is that one; without it every page is new.
+    """
+
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    text: Annotated[str, Meta(max_length=4000)] = ""
+    severity: Annotated[str, Meta(max_length=100)] = ""
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    receiver: Annotated[str, Meta(max_length=MAX_NAME)] = ""
+    key: Annotated[str, Meta(max_length=MAX_NAME)] = ""
+
+
 Asked = TypeVar("Asked", bound=IncidentAct)
 _Plain = Callable[[str, str, datetime, Via], Awaitable[IncidentDetail]]
 _Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
@@ -90,6 +109,10 @@ class IncidentActsApi:
             "escalate": (operator.escalate, "Take the escalation's next step at once", (400, 404, 415, 503)),
         }
         return (
+            Operation(
+                "POST", _ALL, self._handler(PageByHand, self._page), "Page somebody by hand", Role.RESPONDER,
+                IncidentDetail, body=PageByHand, problems=(400, 404, 415, 422, 503),
+            ),
             *(
                 Operation(
                     "POST", f"{_ONE}/{name}", self._plain(act), summary, Role.RESPONDER, IncidentDetail,
@@ -151,7 +174,7 @@ class IncidentActsApi:
 
     async def _comment(self, incident: str, body: Comment, by: str, now: datetime) -> IncidentDetail:
         text = body.text.strip()
-        if not text or "\0" in text:
+        if not text or NUL in text:
             raise Problem(422, "text: there is nothing in it, or a zero byte")
         return await self._operator.comment(incident, text, by, now, Via(body.via))
 
@@ -160,6 +183,20 @@ class IncidentActsApi:
 
     async def _call(self, incident: str, body: Call, by: str, now: datetime) -> IncidentDetail:
         return await self._operator.add_responder(incident, _name("who", body.who), by, now, Via(body.via))
+
+    async def _page(self, _incident: str, body: PageByHand, by: str, now: datetime) -> IncidentDetail:
+        if not all(text.isprintable() for text in (body.title, body.severity, body.receiver, body.key)):
+            raise Problem(422, "title, severity, receiver and key are printable and on one line")
+        labels = without_empty(body.labels)
+        problem = find_problem(labels, _UNKNOWN) or (
+            "has a zero byte" if any(NUL in word for pair in labels.items() for word in pair) else ""
+        )
+        if problem or NUL in body.text:
+            raise Problem(422, f"labels: it {problem}" if problem else "text: there is a zero byte in it")
+        if not body.title.strip():
+            raise Problem(422, "title: there is nothing in it")
+        page = Page(body.title.strip(), body.text.strip(), body.severity, labels, body.receiver, body.key)
+        return await self._operator.page(page, by, now, Via(body.via))
 
 
 def _name(field: str, text: str) -> str:

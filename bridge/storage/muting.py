@@ -61,7 +61,7 @@ async def inhibitors(tx: Tx, pairs: Collection[Pair]) -> dict[Pair, Inhibitors]:
 
 
 async def firing_page(tx: Tx, after: int, limit: int) -> list[tuple[int, str, Mapping[str, str]]]:
-    """(id, fingerprint, labels) of what fires, hooks' labels among them, by id."""
+    """(id, fingerprint, labels) of what fires and is no page by hand, hooks' labels among them, by id."""
     rows = await tx.all("alerts_firing_page", after, limit)
     return [(row[0], row[1], {**unpack(row[2]), **unpack(row[3])}) for row in rows]
 

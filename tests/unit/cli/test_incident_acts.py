@@ -60,3 +60,13 @@ async def test_people_work_together(bridge: Bridge) -> None:
     shown = (await incidents(bridge, "show", incident)).out
     for text in (f"{incident}: open, assigned to bob", "looking", "nowhere", "COMMENT", "CALLED"):
         assert text in shown
+
+
+async def test_somebody_is_paged(bridge: Bridge) -> None:
+    words = ("page", "the shop is down", "--severity", "critical", "--label", "team=web", "--by", "alice")
+    ran = await incidents(bridge, *words, "--receiver", "nowhere")
+    assert (ran.code, ran.out.partition(": ")[2]) == (0, "opened, nowhere is told\n")
+    shown = (await incidents(bridge, "show", ran.out.partition(":")[0])).out
+    assert "alertname=the shop is down, severity=critical, team=web" in shown
+    ran = await incidents(bridge, *words, "--receiver", "nobody")
+    assert (ran.code, "nobody of this name" in ran.err) == (1, True)

@@ -133,3 +133,42 @@ async def test_who_acts_must_be_said_and_on_what(api: Client, act: str) -> None:
     body = bodies.get(act, {})
     assert (await api.ask("POST", f"/api/v1/incidents/{incident}/{act}", body=body))[0] == 400
     assert (await api.ask("POST", f"/api/v1/incidents/none/{act}", body={**body, "by": "alice"}))[0] == 404
+
+
+async def test_somebody_is_paged_by_hand(api: Client) -> None:
+    body = {
+        "by": "alice", "title": "the shop is down", "text": "nobody\ncan pay", "severity": "critical",
+        "labels": {"team": "web", "empty": ""}, "receiver": "nowhere", "key": "4711",
+    }  # fmt: skip
+    status, detail = await api.ask("POST", "/api/v1/incidents", body=body)
+    assert status == 200
+    check(await api.get("/openapi.json"), "/api/v1/incidents", "post", detail)
+    one = detail["incident"]
+    assert (one["source"], one["receiver"], one["state"]) == ("manual", "nowhere", "open")
+    assert one["labels"] == {"alertname": "the shop is down", "team": "web", "severity": "critical"}
+    again = await api.ask("POST", "/api/v1/incidents", body=body)
+    assert (again[0], again[1]["incident"]["id"], again[1]["note"]) == (200, one["id"], "this was paged already")
+    assert (await api.ask("POST", "/api/v1/incidents", body={**body, "receiver": "nobody", "key": ""}))[0] == 404
+    assert (await api.ask("POST", "/api/v1/incidents", body={**body, "by": ""}))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": ""},
+        {"title": " "},
+        {"title": "a\nb"},
+        {"title": "x" * 201},
+        {"text": "a\0b"},
+        {"labels": {"a\0": "b"}},
+        {"labels": {"": "b"}},
+        {"labels": {str(number): "x" for number in range(257)}},
+        {"labels": {"a": 1}},
+        {"severity": "a\u202eb"},
+        {"extra": True},
+    ],
+)
+async def test_a_page_that_makes_no_sense_is_422(api: Client, fields: dict[str, object]) -> None:
+    body = {"by": "alice", "title": "down", **fields}
+    assert (await api.ask("POST", "/api/v1/incidents", body=body))[0] == 422
+    assert (await api.get("/api/v1/incidents"))["incidents"] == []

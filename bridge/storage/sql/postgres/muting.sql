@@ -14,8 +14,9 @@ DELETE FROM inhibitors WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.id = inh
 SELECT i.rule, i.equals, min(i.alert), max(i.alert), min(i.alert) FILTER (WHERE i.is_target = 0), max(i.alert) FILTER (WHERE i.is_target = 0)
 FROM jsonb_array_elements($1::jsonb) AS s(pair) JOIN inhibitors i ON i.rule = s.pair ->> 0 AND i.equals = s.pair ->> 1 GROUP BY i.rule, i.equals;
 
+-- Pages by hand neither hide nor are hidden.
 -- name: alerts_firing_page
-SELECT id, fingerprint, labels, added_labels FROM alerts WHERE id > $1 AND status = 'firing' ORDER BY id LIMIT $2;
+SELECT id, fingerprint, labels, added_labels FROM alerts WHERE id > $1 AND status = 'firing' AND source <> 'manual' ORDER BY id LIMIT $2;
 
 -- name: alerts_expired
 SELECT id, source, org, fingerprint, labels, annotations, starts_at, starts_text, generator_url, receiver, extra, expires_at, timeout FROM alerts
