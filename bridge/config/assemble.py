@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pydantic import Field, TypeAdapter
 
 from bridge.config import checks
+from bridge.config.acknowledgement import AcknowledgementSettings
 from bridge.config.escalations import SeveritySettings
 from bridge.config.fields import FieldReader, SecretUse
 from bridge.config.findings import Findings
@@ -138,6 +139,7 @@ class _Assembly:
             secrets=secrets,
             access=access if "access" in sections.given else None,
             severity=self._settings("severity", SeveritySettings).to_domain(),
+            acknowledgement=self._settings("acknowledgement", AcknowledgementSettings),
             egress=self._settings("egress", EgressSettings),
             http=self._settings("http", HttpSettings),
             exec=self._settings("exec", ExecSettings),

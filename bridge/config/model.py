@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from bridge.channels.api import ChannelOptions
+from bridge.config.acknowledgement import AcknowledgementSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
@@ -65,6 +66,7 @@ class Config(Struct, frozen=True):
     secrets: SecretsSettings = SecretsSettings()
     access: AccessSettings | None = None
     severity: Severities = Severities()
+    acknowledgement: AcknowledgementSettings = AcknowledgementSettings()
     egress: EgressSettings = EgressSettings()
     http: HttpSettings = HttpSettings()
     exec: ExecSettings = ExecSettings()

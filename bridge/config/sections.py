@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from bridge.config.acknowledgement import AcknowledgementSettings
 from bridge.config.escalations import SeveritySettings
 from bridge.config.findings import Findings
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
@@ -23,6 +24,7 @@ SETTINGS: MappingType[str, type[Section]] = {
     "secrets": SecretsSettings,
     "access": AccessSettings,
     "severity": SeveritySettings,
+    "acknowledgement": AcknowledgementSettings,
     "egress": EgressSettings,
     "http": HttpSettings,
     "exec": ExecSettings,

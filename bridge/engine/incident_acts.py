@@ -37,7 +37,7 @@ class IncidentActs(Paging):
         """Stop the noise: what is queued for the incident is cancelled, no further step starts.
 
         The same person again, or a resolved incident: unchanged, with a note. Who snoozed it acknowledges it without end;
-        whom it is assigned to takes it over.
+        whom it is assigned to takes it over. Where acknowledgements expire, the same person again begins the time anew.
 
         Raises:
             NotFound: no such incident.
@@ -50,7 +50,7 @@ class IncidentActs(Paging):
                 return "the incident is resolved already; nothing to acknowledge", None
             _first_wins(found, by)
             if found.state == "acknowledged" and found.acknowledged_by == by:
-                return "you acknowledged it already", None
+                return await quiet.renew(work, found, by, ActDetail(via)), None
             await quiet.hush(work, found, by, ActDetail(via))
             crashpoint("ack.before_commit")
             return "", None if found.quiet else (now - found.opened_at).total_seconds()

@@ -9,7 +9,7 @@ import msgspec
 from bridge.domain.escalation import DueStep
 from bridge.engine.event import FlushData
 from bridge.engine.muting import INHIBITED, MUTED, WAITS
-from bridge.engine.quiet import SNOOZE
+from bridge.engine.quiet_ends import ACKNOWLEDGEMENT, SNOOZE
 from bridge.engine.views import IncidentAlert, Pending, ToldOf
 from bridge.hooks.api import Transition
 from bridge.storage import alert_views, incident_views
@@ -55,6 +55,8 @@ def _pending(one: Waiting, incident: Incident, members: Sequence[Member]) -> Pen
         return Pending("step", one.due_at, step.escalation, detail, left is not None, left)
     if one.kind == SNOOZE:
         return Pending("snooze", one.due_at, incident.acknowledged_by)
+    if one.kind == ACKNOWLEDGEMENT:
+        return Pending("acknowledgement", one.due_at, one.data, incident.acknowledged_by)
     data = _FLUSH.decode(one.data)
     if one.kind == "flush":
         return Pending("judgement", one.due_at, data.held or "queued", data.transition.value)

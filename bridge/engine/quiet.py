@@ -1,6 +1,6 @@
 """Somebody has an incident: what is queued of its noise is cancelled and its steps wait, until it is given back.
 
-An acknowledgement lasts until it is taken back, a snooze until its hour.
+An acknowledgement lasts until it is taken back or expires, a snooze until its hour.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from bridge.domain.act import ActDetail
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
+from bridge.domain.duration import format_duration
 from bridge.domain.message import Reason
-from bridge.engine import groups, outbox, storm
+from bridge.engine import groups, outbox, quiet_ends, storm
 from bridge.engine.doubt import perhaps_heard, waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.work import Work
@@ -21,8 +22,7 @@ from bridge.storage import deliveries, incidents, timers
 from bridge.storage.incidents import Incident
 from bridge.storage.timers import Timer
 
-SNOOZE = "snooze"
-"""The kind of the timers that end snoozes."""
+_EXPIRES_IN = "The acknowledgement of {} expires in {}: acknowledge again to keep it."
 
 
 async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incident:
@@ -35,10 +35,7 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
     kind = Kind.SNOOZED if until else Kind.ACKNOWLEDGED
     work.record(kind, actor=by, source=found.source, incident=found.id, detail=str(detail))
     await timers.pause_steps(work.tx, found.id, now)
-    await timers.stop_quiet(work.tx, found.id)
-    if until is not None:
-        await timers.add(work.tx, SNOOZE, until, "", incident=found.id)
-        work.effects.due(until)
+    await quiet_ends.write(work, quiet)
     await _cancel_noise(work, found, quiet.state)
     await incidents.save(work.tx, quiet)
     note = f"Snoozed until {_hour(until)}." if until else ""
@@ -74,6 +71,34 @@ async def end_snooze(work: Work, timer: Timer) -> None:
     if found is None or found.snoozed_until is None or found.state != "snoozed" or found.snoozed_until > work.now:
         return
     await rouse(work, found, reason="snooze_over", note=f"{found.acknowledged_by} had snoozed this until now.")
+
+
+async def end_acknowledgement(work: Work, timer: Timer) -> None:
+    """An acknowledgement whose timer was just deleted expires, or is about to: then those who were told hear of it."""
+    found = await incidents.get(work.tx, timer.incident)
+    if found is None or found.state != "acknowledged":
+        return
+    by = found.acknowledged_by
+    if timer.data == quiet_ends.EXPIRES:
+        await rouse(work, found, reason="expired", note=f"The acknowledgement of {by} expired.")
+        return
+    over = await timers.next_of(work.tx, found.id, quiet_ends.ACKNOWLEDGEMENT)
+    if over is not None and over > work.now:
+        note = _EXPIRES_IN.format(by, format_duration(over - work.now))
+        told = await incidents.told_channels(work.tx, found.id)
+        await outbox.tell_channels(work, found, told, Reason.REMINDER, note=note)
+
+
+async def renew(work: Work, found: Incident, by: str, detail: ActDetail) -> str:
+    """Who has acknowledged it does so again: the time until it expires begins anew; what is to be said to him."""
+    after = work.generation.config.acknowledgement.expires_after
+    if after is None:
+        return "you acknowledged it already"
+    await quiet_ends.write(work, found)
+    work.record(
+        Kind.ACKNOWLEDGED, actor=by, source=found.source, incident=found.id, reason="renewed", detail=str(detail)
+    )
+    return f"you acknowledged it already; it holds until {_hour(work.now + after)}"
 
 
 async def _cancel_noise(work: Work, found: Incident, why: str) -> None:

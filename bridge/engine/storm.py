@@ -18,6 +18,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.message import Reason
 from bridge.domain.moment import new_id
 from bridge.domain.storm import GROUP, Span
+from bridge.engine import quiet_ends
 from bridge.engine.work import Work
 from bridge.storage import incidents, storms, timers
 from bridge.storage.incidents import Incident
@@ -187,9 +188,7 @@ async def acknowledged(work: Work, digest: Incident, before: Incident) -> None:
             )  # fmt: skip
             await incidents.save(work.tx, covered)
             await timers.pause_steps(work.tx, member, work.now)
-            await timers.stop_quiet(work.tx, member)
-            if digest.snoozed_until is not None:  # its own end, should the digest be resolved before
-                await timers.add(work.tx, "snooze", digest.snoozed_until, "", incident=member)
+            await quiet_ends.write(work, covered, reminds=False)  # its own end, should the digest be resolved before
             work.record(
                 Kind.SNOOZED if digest.snoozed_until else Kind.ACKNOWLEDGED,
                 actor=digest.acknowledged_by,

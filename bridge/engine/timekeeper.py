@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import groups, quiet, recurring, silencing
+from bridge.engine import groups, quiet, quiet_ends, recurring, silencing
 from bridge.engine.escalator import take_step
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
@@ -37,6 +37,14 @@ _BY_THEMSELVES: Mapping[str, Callable[[Transactions, Timer, datetime], Awaitable
     "silence": silencing.turn,
     recurring.TIMER: recurring.turn,
 }
+_TAKEN: Mapping[str, Callable[[Work, Timer], Awaitable[None]]] = {
+    "group": groups.tick,
+    "storm": look,
+    "alert": replay,
+    quiet_ends.SNOOZE: quiet.end_snooze,
+    quiet_ends.ACKNOWLEDGEMENT: quiet.end_acknowledgement,
+}
+"""How a timer is taken, by its kind, besides steps and what is more than one transaction."""
 _log = structlog.get_logger("bridge.timekeeper")
 
 
@@ -134,14 +142,8 @@ class Timekeeper:
                 if timer.kind == "step":
                     if await take_step(work, timer):
                         lags.append((work.now - timer.due_at).total_seconds())
-                elif timer.kind == "group":
-                    await groups.tick(work, timer)
-                elif timer.kind == "storm":
-                    await look(work, timer)
-                elif timer.kind == quiet.SNOOZE:
-                    await quiet.end_snooze(work, timer)
                 else:
-                    await replay(work, timer)
+                    await _TAKEN[timer.kind](work, timer)
             return lags
 
         for lag in await self._transactions.write(now, decision):

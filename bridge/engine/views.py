@@ -98,8 +98,8 @@ class TimelineEntry(Struct, frozen=True):
 
 class Pending(Struct, frozen=True):
     """Something the incident waits for, at `at`. `what`: `look` (at its group), `judgement` (by its route's hooks), `step`
-    (of its escalation), `snooze` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
-    reason a hook held it for; of a step the escalation's name; of a snooze who snoozed. `detail` is for people. While a step is `paused` its clock
+    (of its escalation), `snooze` (its end), `acknowledgement` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
+    reason a hook held it for; of a step the escalation's name; of a snooze who snoozed; of an acknowledgement `reminds` or `expires`. `detail` is for people. While a step is `paused` its clock
     stands still, with `left` seconds to go.
     """
 

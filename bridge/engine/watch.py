@@ -49,6 +49,7 @@ _TIMERS: Mapping[str, tuple[Concern, str]] = {
     "step": (Concern.ESCALATION_OVERDUE, "an escalation step is not taken, though it is due"),
     "flush": (Concern.JUDGEMENT_OVERDUE, "an incident is not judged, though it is due"),
     "snooze": (Concern.ESCALATION_OVERDUE, "a snooze is not ended, though it is over"),
+    "acknowledgement": (Concern.ESCALATION_OVERDUE, "an acknowledgement does not expire, though it is over"),
     "alert": (Concern.JUDGEMENT_OVERDUE, "a report that was held is not judged, though it is due"),
 }
 

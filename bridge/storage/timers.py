@@ -13,7 +13,7 @@ from bridge.storage.transaction import Tx
 class Timer(Struct, frozen=True):
     """`kind`: `step` (an escalation goes on), `flush` (an incident is judged again), `alert` (a report is judged again),
     `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at),
-    `snooze` (one ends).
+    `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded).
 
     `data` is the kind's own text.
     """
@@ -85,6 +85,12 @@ async def pause_steps(tx: Tx, incident: str, now: datetime) -> int:
 
 async def resume_steps(tx: Tx, incident: str, now: datetime) -> int:
     return await tx.run("steps_resume", micros(now), incident)
+
+
+async def next_of(tx: Tx, incident: str, kind: str) -> datetime | None:
+    """When the next timer of a kind is due for an incident."""
+    row = await tx.one("timer_next_of", incident, kind)
+    return maybe_moment(row[0]) if row else None
 
 
 async def stop_quiet(tx: Tx, incident: str) -> int:

@@ -22,6 +22,9 @@ SELECT who, at, author FROM responders WHERE incident = $1 ORDER BY at, who;
 -- name: steps_of
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'step' ORDER BY due_at, id;
 
+-- name: timer_next_of
+SELECT min(due_at) FROM timers WHERE incident = $1 AND kind = $2;
+
 -- name: comments_prune
 DELETE FROM comments WHERE incident = $1 AND number IN (SELECT number FROM comments WHERE incident = $2 ORDER BY number LIMIT $3);
 

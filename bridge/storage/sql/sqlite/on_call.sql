@@ -22,6 +22,9 @@ SELECT who, at, author FROM responders WHERE incident = ? ORDER BY at, who;
 -- name: steps_of
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'step' ORDER BY due_at, id;
 
+-- name: timer_next_of
+SELECT min(due_at) FROM timers WHERE incident = ? AND kind = ?;
+
 -- name: comments_prune
 DELETE FROM comments WHERE incident = ? AND number IN (SELECT number FROM comments WHERE incident = ? ORDER BY number LIMIT ?);
 
