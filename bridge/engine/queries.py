@@ -159,7 +159,7 @@ def summary(incident: Incident) -> IncidentSummary:
         acknowledged_by=incident.acknowledged_by or None,
         resolved_at=incident.resolved_at,
         alerts=AlertCounts(incident.firing, incident.resolved),
-        snoozed_until=incident.snoozed_until,
+        snoozed_until=incident.snoozed_until if incident.state == "snoozed" else None,
         owner=incident.owner or None,
     )
 

@@ -22,8 +22,8 @@ class Incident(Struct, frozen=True):
     `labels` are those common to the alerts that joined. `told_at` is when telling was last planned.
     `group_key`, `external_url`, `truncated` are the sender's, of the last request. `flushed_at` is the last tick of the
     route's timing; `hidden` counts the firing alerts that are kept from people (silenced, inhibited, muted).
-    While it is acknowledged or snoozed, `acknowledged_at` and `acknowledged_by` say since when and by whom; `snoozed_until` is
-    None unless it is snoozed. `owner` is whom somebody assigned it to.
+    While it is acknowledged or snoozed, `acknowledged_at` and `acknowledged_by` say since when and by whom; `snoozed_until`
+    counts only while it is snoozed. `owner` is whom somebody assigned it to.
     """
 
     id: str

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.domain.audit import Kind, Record
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.message import Reason
-from bridge.storage import deliveries, journal, timers, watch
+from bridge.storage import deliveries, incidents, journal, timers, watch
 from bridge.storage.database import Database
 from bridge.storage.transaction import Tx
+from tests.contract.storage.making import incident
 from tests.contract.storage.units import NOW, chained
 
 MINUTE = timedelta(minutes=1)
@@ -77,6 +79,20 @@ async def test_a_shift_moves_the_age_of_what_waits_and_leaves_what_ended(databas
 
     assert min(await database.read(created)) == NOW - 3 * MINUTE + HOUR
     assert await database.read(lambda tx: watch.due_before(tx, "mail", NOW - MINUTE, 10)) == []
+
+
+async def test_a_shift_moves_every_hour_of_an_incident_that_goes_on(database: Database) -> None:
+    quiet = replace(
+        incident(state="snoozed"), told_at=NOW, acknowledged_at=NOW, acknowledged_by="alice", flushed_at=NOW,
+        snoozed_until=NOW + MINUTE,
+    )  # fmt: skip
+    await database.write(lambda tx: incidents.add(tx, quiet))
+    await database.write(lambda tx: watch.shift(tx, HOUR, NOW - HOUR))
+    later = NOW + HOUR
+    assert await database.read(lambda tx: incidents.get(tx, "i1")) == replace(
+        quiet, opened_at=later, updated_at=later, told_at=later, acknowledged_at=later, flushed_at=later,
+        snoozed_until=later + MINUTE,
+    )  # fmt: skip
 
 
 async def test_the_last_record_tells_what_time_it_was(database: Database) -> None:

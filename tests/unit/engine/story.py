@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,6 +25,7 @@ from bridge.engine import doubt
 from bridge.engine.generation import Generation
 from bridge.engine.refusals import Refusals
 from bridge.engine.sweeper import Sweeper
+from bridge.engine.views import IncidentDetail
 from bridge.secrets.instance import InstanceKeys
 from tests.bridge_bench import Bench, Dial, engine, firing, resolved
 
@@ -64,6 +65,8 @@ NOISE = frozenset({Reason.OPENED, Reason.CHANGED, Reason.REMINDER, Reason.ESCALA
 _GENERATIONS: dict[str, Generation] = {}
 """Made once: reading a configuration is not what these stories are about, and no witness uses the network."""
 SETTLE = timedelta(seconds=60)
+SNOOZED = timedelta(minutes=10)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 FAILURES = ("network", "busy", "unknown", "permanent", "refused")
 
 
@@ -121,7 +124,7 @@ class Witness:
             message.severity, {name_of(alert.labels): alert.status for alert in message.alerts}, message.fired_and_resolved,
         )  # fmt: skip
         story.tries.append(attempt)
-        if message.incident in story.quiet and message.reason in NOISE:
+        if story.is_quiet(message.incident) and message.reason in NOISE:
             story.wrongs.append(f"{attempt.moment}: {self.name} {message.reason} after the acknowledgement")
         if message.status is Status.RESOLVED:
             story.quiet.discard(message.incident)
@@ -168,6 +171,7 @@ class Story:
     bodies: list[tuple[Alert, ...]] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
     quiet: set[str] = field(default_factory=set)
+    snoozed: dict[str, datetime] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     troubled: bool = False
     chatless: bool = False
@@ -311,6 +315,10 @@ class Story:
             self.acknowledged.discard(group)
             self.quiet -= self._incidents(group)
 
+    def is_quiet(self, incident: str) -> bool:
+        """Whether somebody has it, and has not snoozed it until a time that is over."""
+        return incident in self.quiet and self.clock.now() < self.snoozed.get(incident, _NEVER)
+
     def is_firing(self, group: str) -> bool:
         return any(known.end is None for name, known in self.known.items() if ALERTS[name][0] == group)
 
@@ -334,6 +342,7 @@ class Story:
             "acknowledge": self.bench.operator.acknowledge,
             "unacknowledge": self.bench.operator.unacknowledge,
             "by_hand": self.bench.operator.resolve,
+            "snooze": self._snooze,
         }[what]
         try:
             detail = await act(view.id, "alice", self.clock.now())
@@ -345,11 +354,17 @@ class Story:
         for name, known in self.known.items():
             if ALERTS[name][0] == group:
                 known.promised = False
-        if what == "acknowledge":
+        self.snoozed.pop(view.id, None)
+        if what in {"acknowledge", "snooze"}:
             self.acknowledged.add(group)
             self.quiet.add(view.id)
+            if detail.incident.snoozed_until is not None:
+                self.snoozed[view.id] = detail.incident.snoozed_until
         else:
             self.quiet.discard(view.id)
+
+    async def _snooze(self, incident: str, by: str, now: datetime) -> IncidentDetail:
+        return await self.bench.operator.snooze(incident, now + SNOOZED, by, now)
 
     # -- what fails
 

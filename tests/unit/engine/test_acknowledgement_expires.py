@@ -97,3 +97,4 @@ async def test_what_expired_while_the_bridge_was_down_expires_once_and_nobody_is
 
         assert bench.told() == ["people reminder"]
         assert bench.sent[0].note == "The acknowledgement of alice expired."
+        assert await bench.audit("superseded") == []

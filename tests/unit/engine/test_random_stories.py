@@ -45,7 +45,7 @@ def _step(rng: random.Random, *, wild: bool) -> Step:
     if kind == "wait":
         return ("wait", rng.choice((2, 20, 61, 330, 1300, 3700)))
     if kind == "act":
-        return (rng.choice(("acknowledge", "unacknowledge", "by_hand")), rng.randint(0, 2))
+        return (rng.choice(("acknowledge", "unacknowledge", "by_hand", "snooze")), rng.randint(0, 2))
     if kind == "change":
         return rng.choice((("restart",), ("reload", True), ("reload", False)))
     return rng.choice(

@@ -86,7 +86,8 @@ async def test_an_incident_resolved_by_hand_stays_so(tmp_path: Path) -> None:
     async with engine(tmp_path, ESCALATING) as bench:
         await bench.post(firing())
         incident = await snoozed(bench)
-        await bench.operator.resolve(incident, "bob", bench.clock.now())
+        detail = await bench.operator.resolve(incident, "bob", bench.clock.now())
+        assert (detail.incident.snoozed_until, detail.pending) == (None, ())
         await bench.pass_time(hours=2, step=600)
 
         assert bench.told() == ["people opened", "people resolved"]
@@ -142,7 +143,8 @@ async def test_taken_back_it_goes_on_at_once(tmp_path: Path) -> None:
     async with engine(tmp_path, ESCALATING) as bench:
         await bench.post(firing())
         incident = await snoozed(bench)
-        await bench.operator.unacknowledge(incident, "bob", bench.clock.now())
+        detail = await bench.operator.unacknowledge(incident, "bob", bench.clock.now())
+        assert {one.what for one in detail.pending} == {"step"}
         await bench.pass_time(minutes=5, step=60)
         assert bench.told() == ["people opened", "people reminder", "pager escalated"]
         await bench.pass_time(minutes=9, step=60)

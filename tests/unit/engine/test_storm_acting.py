@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import timedelta
+
+from tests.bridge_bench import Bench
 from tests.unit.engine.test_storm import MAIN, PLAIN, Weather, calm, digest_of, digests, flood, heard, reasons, weather
 
 __all__ = ["weather"]
@@ -119,3 +123,36 @@ async def test_an_acknowledgement_that_is_taken_back_is_taken_back_of_all(weathe
 
         assert reasons(bench, "pager") == {"escalated": 1}
         assert reasons(bench, "machine").keys() == {"opened"}
+
+
+async def states(bench: Bench) -> Counter[str]:
+    return Counter(one.state for one in (await bench.operator.incidents(limit=1000)).incidents)
+
+
+async def test_snoozing_the_digest_snoozes_what_it_tells_of_until_its_hour(weather: Weather) -> None:
+    async with weather.open(MAIN) as bench:
+        await flood(bench, 0, 40)
+        covered = len((await bench.operator.incidents(limit=1000)).incidents)
+        digest, now = await digest_of(bench, "people"), bench.clock.now()
+        await bench.operator.snooze(digest, now + timedelta(minutes=30), "alice", now)
+        assert (await states(bench))["snoozed"] >= 35
+        await bench.operator.snooze(digest, now + timedelta(minutes=60), "alice", bench.clock.turn(seconds=1))
+        await bench.pass_time(minutes=59, step=60)
+        assert heard(bench, "pager") == heard(bench, "robot") == []
+        assert (await states(bench))["snoozed"] >= 35
+
+        await bench.pass_time(minutes=2, step=60)
+        assert await states(bench) == {"open": covered}
+        await bench.pass_time(minutes=6, step=60)
+        assert reasons(bench, "pager") == {"escalated": 1}
+
+
+async def test_what_a_snoozed_digest_covers_is_open_again_though_the_digest_was_resolved(weather: Weather) -> None:
+    async with weather.open(MAIN) as bench:
+        await flood(bench, 0, 40)
+        digest, now = await digest_of(bench, "people"), bench.clock.now()
+        await bench.operator.snooze(digest, now + timedelta(minutes=30), "alice", now)
+        await bench.operator.resolve(digest, "alice", bench.clock.turn(seconds=1))
+        await bench.pass_time(minutes=31, step=60)
+
+        assert (await states(bench))["snoozed"] == 0
