@@ -343,3 +343,21 @@ async def test_a_silence_is_kept_for_five_days_after_its_end_whatever_the_retent
     assert [found.id for found in await keep.bench.database.read(silences.every)] == ["gone", "lasting", "young"]
     await keep.days(2)
     assert [found.id for found in await keep.bench.database.read(silences.every)] == ["lasting", "young"]
+
+
+async def test_what_people_said_goes_with_its_incident_and_stays_while_that_goes_on(keep: Keeper) -> None:
+    operator, clock = keep.bench.operator, keep.bench.clock
+    for name in ("Stays", "Goes"):
+        await keep.bench.post(firing(name, at=clock.turn(seconds=1)))
+        incident = (await operator.incidents(limit=1)).incidents[0].id
+        await operator.comment(incident, f"about {name}", "alice", clock.now())
+        await operator.add_responder(incident, "people", "alice", clock.now())
+    await keep.bench.post(resolved("Goes", end=clock.now()))
+    await keep.checkpoint()
+    await keep.fire_and_resolve("New")
+    await keep.days(40)
+    await keep.fire_and_resolve("Newest")
+
+    assert [row[0] for row in keep.query("SELECT text FROM comments")] == ["about Stays"]
+    assert len(keep.query("SELECT who FROM responders")) == 1
+    await keep.verified()
