@@ -30,7 +30,7 @@ route:
   receiver: people
   hooks: [dedupe, {escalate: night}]
 """
-ROUNDS = 12
+ROUNDS = range(12)
 AT_ONCE = 25
 PEOPLE = ("alice", "bob", "carol")
 _HAVE_IT = {"acknowledged", "snoozed"}
@@ -127,7 +127,7 @@ def wrongs(timeline: Sequence[TimelineEntry], paged: int) -> list[str]:
 
 async def test_nobody_is_paged_for_what_somebody_has_and_no_step_is_taken_twice(bench: Bench) -> None:
     seen: set[str] = set()
-    for number in range(ROUNDS):
+    for number in ROUNDS:
         incidents = await a_round(bench, number)
         for name, incident in incidents.items():
             detail = await bench.operator.incident(incident)
