@@ -86,7 +86,8 @@ async def end_acknowledgement(work: Work, timer: Timer) -> None:
     if over is not None and over > work.now:
         note = _EXPIRES_IN.format(by, format_duration(over - work.now))
         told = await incidents.told_channels(work.tx, found.id)
-        await outbox.tell_channels(work, found, told, Reason.REMINDER, note=note)
+        there = [name for name in told if name in work.generation.channels]
+        await outbox.tell_channels(work, found, there, Reason.REMINDER, note=note)
 
 
 async def renew(work: Work, found: Incident, by: str, detail: ActDetail) -> str:

@@ -98,3 +98,16 @@ async def test_what_expired_while_the_bridge_was_down_expires_once_and_nobody_is
         assert bench.told() == ["people reminder"]
         assert bench.sent[0].note == "The acknowledgement of alice expired."
         assert await bench.audit("superseded") == []
+
+
+async def test_a_channel_that_is_gone_is_not_reminded(tmp_path: Path) -> None:
+    async with engine(tmp_path, EXPIRING) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=6, step=60)
+        await bench.operator.acknowledge(await the_incident(bench), "alice", bench.clock.now())
+        without = EXPIRING.replace("  pager: {type: console}\n", "").replace("pager", "boss")
+        bench.transactions.swap(bench.configure(without, tmp_path))
+        await bench.pass_time(hours=3, minutes=46, step=600)
+
+        assert bench.told()[2:] == ["people reminder"]
+        assert (await bench.operator.deliveries(states=["parked"])).deliveries == ()
