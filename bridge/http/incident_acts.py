@@ -48,26 +48,26 @@ class IncidentAct(Act, frozen=True):
     via: Literal["api", "cli"] = "api"
 
 
-class Snooze(IncidentAct, frozen=True, forbid_unknown_fields=True):
+class SnoozeAct(IncidentAct, frozen=True, forbid_unknown_fields=True):
     """For how long (`30m`), or until when (`2026-01-31T12:00:00Z`): one of them, up to 366 days."""
 
     for_: str = msgspec.field(name="for", default="")
     until: str = ""
 
 
-class Comment(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CommentAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be kept: up to 4000 characters."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4000)]
 
 
-class Assign(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AssignAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whose it is to be: a name."""
 
     to: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
-class Call(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CallAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which receiver or channel is to be called."""
 
     who: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
@@ -121,20 +121,20 @@ class IncidentActsApi:
                 for name, (act, summary, problems) in plain.items()
             ),
             Operation(
-                "POST", f"{_ONE}/snooze", self._handler(Snooze, self._snooze), "Acknowledge it for a time",
-                Role.RESPONDER, IncidentDetail, body=Snooze, problems=(400, 404, 409, 415, 422, 503),
+                "POST", f"{_ONE}/snooze", self._handler(SnoozeAct, self._snooze), "Acknowledge it for a time",
+                Role.RESPONDER, IncidentDetail, body=SnoozeAct, problems=(400, 404, 409, 415, 422, 503),
             ),
             Operation(
-                "POST", f"{_ONE}/comment", self._handler(Comment, self._comment), "Say something about an incident",
-                Role.RESPONDER, IncidentDetail, body=Comment, problems=(400, 404, 415, 422, 503),
+                "POST", f"{_ONE}/comment", self._handler(CommentAct, self._comment), "Say something about an incident",
+                Role.RESPONDER, IncidentDetail, body=CommentAct, problems=(400, 404, 415, 422, 503),
             ),
             Operation(
-                "POST", f"{_ONE}/assign", self._handler(Assign, self._assign), "Say whose an incident is",
-                Role.RESPONDER, IncidentDetail, body=Assign, problems=(400, 404, 415, 422, 503),
+                "POST", f"{_ONE}/assign", self._handler(AssignAct, self._assign), "Say whose an incident is",
+                Role.RESPONDER, IncidentDetail, body=AssignAct, problems=(400, 404, 415, 422, 503),
             ),
             Operation(
-                "POST", f"{_ONE}/responders", self._handler(Call, self._call), "Call a receiver or channel to it",
-                Role.RESPONDER, IncidentDetail, body=Call, problems=(400, 404, 415, 422, 503),
+                "POST", f"{_ONE}/responders", self._handler(CallAct, self._call), "Call a receiver or channel to it",
+                Role.RESPONDER, IncidentDetail, body=CallAct, problems=(400, 404, 415, 422, 503),
             ),
         )  # fmt: skip
 
@@ -169,19 +169,19 @@ class IncidentActsApi:
 
         return handler
 
-    async def _snooze(self, incident: str, body: Snooze, by: str, now: datetime) -> IncidentDetail:
+    async def _snooze(self, incident: str, body: SnoozeAct, by: str, now: datetime) -> IncidentDetail:
         return await self._operator.snooze(incident, _end(body, now), by, now, Via(body.via))
 
-    async def _comment(self, incident: str, body: Comment, by: str, now: datetime) -> IncidentDetail:
+    async def _comment(self, incident: str, body: CommentAct, by: str, now: datetime) -> IncidentDetail:
         text = body.text.strip()
         if not text or NUL in text:
             raise Problem(422, "text: there is nothing in it, or a zero byte")
         return await self._operator.comment(incident, text, by, now, Via(body.via))
 
-    async def _assign(self, incident: str, body: Assign, by: str, now: datetime) -> IncidentDetail:
+    async def _assign(self, incident: str, body: AssignAct, by: str, now: datetime) -> IncidentDetail:
         return await self._operator.assign(incident, _name("to", body.to), by, now, Via(body.via))
 
-    async def _call(self, incident: str, body: Call, by: str, now: datetime) -> IncidentDetail:
+    async def _call(self, incident: str, body: CallAct, by: str, now: datetime) -> IncidentDetail:
         return await self._operator.add_responder(incident, _name("who", body.who), by, now, Via(body.via))
 
     async def _page(self, _incident: str, body: PageByHand, by: str, now: datetime) -> IncidentDetail:
@@ -206,7 +206,7 @@ def _name(field: str, text: str) -> str:
     return name
 
 
-def _end(body: Snooze, now: datetime) -> datetime:
+def _end(body: SnoozeAct, now: datetime) -> datetime:
     if bool(body.for_) is bool(body.until):
         raise Problem(422, 'say for how long, {"for": "30m"}, or until when, {"until": "2026-01-31T12:00:00Z"}')
     try:

@@ -130,20 +130,6 @@ def test_with_a_sources_section_nothing_is_open_that_is_not_listed(tmp_path: Pat
     assert list(config.sources) == ["am"]
 
 
-def test_no_source_can_have_the_name_of_what_comes_over_api_v2(tmp_path: Path) -> None:
-    loaded = load_text(tmp_path, "sources: {api: {}}\n" + SMALLEST)
-
-    assert said(loaded) == [
-        "main.yml:1:11: 'api' is reserved for alerts that come over /api/v2/alerts; give the source another name"
-    ]
-
-
-def test_no_source_can_have_the_name_of_pages_by_hand(tmp_path: Path) -> None:
-    loaded = load_text(tmp_path, "sources: {manual: {}}\n" + SMALLEST)
-
-    assert said(loaded) == ["main.yml:1:11: 'manual' is reserved for pages by hand; give the source another name"]
-
-
 def test_a_channels_name_is_a_receiver_and_a_receiver_wins(tmp_path: Path) -> None:
     text = "channels: {a: {type: console}, b: {type: console}}\nreceivers: {a: [b]}\nroute: {receiver: a}"
     config = valid(load_text(tmp_path, text))

@@ -19,15 +19,15 @@ from bridge.audit.pins import Trust
 from bridge.audit.verify import verify
 from bridge.channels.api import ChannelOptions, Context, Message, Receipt
 from bridge.domain.alert import Alert, Status
-from bridge.domain.errors import ChannelError, Conflict, FailureReason, Permanent, Refused, Retryable
+from bridge.domain.errors import Conflict
 from bridge.domain.message import Reason
 from bridge.engine import doubt
 from bridge.engine.generation import Generation
 from bridge.engine.refusals import Refusals
 from bridge.engine.sweeper import Sweeper
-from bridge.engine.views import IncidentDetail
 from bridge.secrets.instance import InstanceKeys
 from tests.bridge_bench import Bench, Dial, engine, firing, resolved
+from tests.unit.engine.moods import failure
 
 CONFIGURATION = """
 fallback: desk
@@ -140,16 +140,6 @@ class Witness:
         if mood != "well":
             raise failure(mood)
         return Receipt()
-
-
-def failure(mood: str) -> ChannelError:
-    return {
-        "network": Retryable(FailureReason.NETWORK, "reset"),
-        "busy": Retryable(FailureReason.RATE_LIMITED, "slow down", retry_after=90.0),
-        "unknown": Retryable(FailureReason.TIMEOUT, "no answer", unknown=True),
-        "permanent": Permanent(FailureReason.CONTENT_REFUSED, "too odd"),
-        "refused": Refused(FailureReason.UNAUTHORIZED, "who are you"),
-    }[mood]
 
 
 def name_of(labels: Mapping[str, str]) -> str:
@@ -342,7 +332,7 @@ class Story:
             "acknowledge": self.bench.operator.acknowledge,
             "unacknowledge": self.bench.operator.unacknowledge,
             "by_hand": self.bench.operator.resolve,
-            "snooze": self._snooze,
+            "snooze": lambda name, by, now: self.bench.operator.snooze(name, now + SNOOZED, by, now),
         }[what]
         try:
             detail = await act(view.id, "alice", self.clock.now())
@@ -354,17 +344,12 @@ class Story:
         for name, known in self.known.items():
             if ALERTS[name][0] == group:
                 known.promised = False
-        self.snoozed.pop(view.id, None)
+        self.snoozed[view.id] = detail.incident.snoozed_until or _NEVER
         if what in {"acknowledge", "snooze"}:
             self.acknowledged.add(group)
             self.quiet.add(view.id)
-            if detail.incident.snoozed_until is not None:
-                self.snoozed[view.id] = detail.incident.snoozed_until
         else:
             self.quiet.discard(view.id)
-
-    async def _snooze(self, incident: str, by: str, now: datetime) -> IncidentDetail:
-        return await self.bench.operator.snooze(incident, now + SNOOZED, by, now)
 
     # -- what fails
 

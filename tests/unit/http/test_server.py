@@ -59,7 +59,7 @@ async def test_what_is_not_there_is_a_problem() -> None:
         answer = await exchange(bridge.port, get("/nothing/hunter2?hunter2"))
         assert (answer.status, answer.document["title"]) == (404, "Not Found")
         assert b"hunter2" not in answer.body
-        answer = await exchange(bridge.port, post("/api/v1/incidents"))
+        answer = await exchange(bridge.port, post("/api/v1/audit"))
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
