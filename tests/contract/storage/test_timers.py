@@ -63,27 +63,6 @@ async def test_steps_stand_still_and_go_on_with_what_was_left(database: Database
     assert await do(database, timers.stop_steps, "i1") == 0
 
 
-async def test_only_the_timer_that_was_read_is_taken(database: Database) -> None:
-    await do(database, timers.add, "step", NOW, "1", incident="i1")
-    (read,) = await look(database, timers.due, NOW, 10)
-    assert await do(database, timers.take, read)
-    assert not await do(database, timers.take, read)
-    # another that has the same id by now, as SQLite gives it
-    await do(database, timers.add, "step", NOW, "2", incident="i1")
-    assert not await do(database, timers.take, read)
-    assert len(await look(database, timers.due, NOW, 10)) == 1
-
-
-async def test_what_was_paused_or_moved_since_it_was_read_is_not_taken(database: Database) -> None:
-    await do(database, timers.add, "step", NOW, "", incident="i1")
-    (read,) = await look(database, timers.due, NOW, 10)
-    await do(database, timers.pause_steps, "i1", NOW)
-    assert not await do(database, timers.take, read)
-    await do(database, timers.resume_steps, "i1", NOW + MINUTE)
-    assert not await do(database, timers.take, read)
-    assert await do(database, timers.take, replace(read, due_at=NOW + MINUTE))
-
-
 async def test_the_steps_of_an_incident_whether_their_clock_runs_or_stands_still(database: Database) -> None:
     second = await do(database, timers.add, "step", NOW + 2 * MINUTE, "2", incident="i1")
     first = await do(database, timers.add, "step", NOW + MINUTE, "1", incident="i1")
