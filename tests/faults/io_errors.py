@@ -6,7 +6,6 @@ starts it anew. A disk without room is another matter: requests are refused, and
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,8 +13,7 @@ import msgspec
 
 from tests.faults.kills import finished, problems_of
 from tests.faults.oracle_process import OracleProcess, oracle
-from tests.faults.traced import TracedBridge, accepted
-from tests.programs import find
+from tests.faults.traced import TracedBridge, accepted, attached
 from tests.running_bridge import free_port
 
 _WITHIN = 20.0
@@ -90,7 +88,7 @@ def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: F
     before = watcher.counts()["accepted"]
     begun = time.monotonic_ns()
     problems: list[str] = []
-    with _attached(bridge, log, fault.option) as strace:
+    with attached(bridge, log, fault.option) as strace:
         watcher.load([bridge.url], connections=4)
         end = time.monotonic() + within
         while bridge.running and time.monotonic() < end and not (_hits(log) and not fault.ends):
@@ -146,22 +144,6 @@ def _start(folder: Path, nth: int, found: Failed) -> list[str]:
             time.sleep(0.02)
         problems = [] if watcher.drained(10) else ["not everything was delivered"]
         return problems + finished(bridge) + problems_of(watcher.verdict(), per_kill=1)
-
-
-def _attached(bridge: TracedBridge, log: Path, inject: str) -> subprocess.Popen[bytes]:
-    """An strace that makes calls of the running bridge fail, once it has every thread."""
-    strace = find("strace")
-    assert strace is not None
-    log.unlink(missing_ok=True)
-    call = inject.partition("=")[2].partition(":")[0]
-    process = subprocess.Popen(
-        [strace, "-f", "-o", str(log), "-e", f"trace={call}", "-e", inject, "-p", str(bridge.pid)],
-        stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert b"attached" in line, line
-    return process
 
 
 def _hits(log: Path) -> int:

@@ -12,6 +12,7 @@ from tests.faults.bugs import BUGS
 from tests.faults.checks import CHECKS, Check
 from tests.faults.forks import close
 
+_RUNS = 6
 SEED = int(os.environ.get("FAULTS_SEED", "3"))
 
 
@@ -35,8 +36,9 @@ def test_it_holds(tmp_path: Path, check: Check) -> None:
     [marked(check, bug, name=f"{check.name}-{bug}") for check in CHECKS for bug in check.finds],
 )
 def test_the_bug_is_found(tmp_path: Path, check: Check, bug: str) -> None:
-    """A check that has never failed proves nothing."""
-    assert check.run(tmp_path / "place", check.planted, SEED, bug).problems
+    """A check that has never failed proves nothing. A bug that shows only where a deed meets work in flight has several runs."""
+    runs = (check.run(tmp_path / f"place{run}", check.planted, SEED + run, bug).problems for run in range(_RUNS))
+    assert any(runs)
 
 
 def test_every_check_has_a_bug_to_find_and_every_bug_a_check() -> None:

@@ -17,44 +17,47 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.forks import ROOT
 from tests.faults.receiver import Receiver
 from tests.faults.serving import MAIN, alert, ask, bridge_of, ended, post, troubles, until, verified
-from tests.programs import find
+from tests.faults.traced import attached
 from tests.running_bridge import BridgeProcess
 
 
-def start_traced(bridge: BridgeProcess, inject: str) -> None:
-    """Start the bridge under strace; `inject` says which of its syncs fail."""
-    strace = find("strace")
-    assert strace is not None
-    with bridge.log.open("ab") as log:
-        bridge._process = subprocess.Popen(
-            [strace, "-f", "-qq", "-o", str(bridge.folder / "strace.log"), "-e", "trace=fdatasync,fsync", "-e", inject,
-             sys.executable, "-m", "bridge", "serve", "--config", "routes"],
-            cwd=bridge.folder, env=bridge._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
-    bridge.wait_ready()
+@contextmanager
+def traceable(folder: Path, text: str, sink: str) -> Iterator[BridgeProcess]:
+    """A running bridge whose system calls a tracer may spoil: from when it serves, whatever a start takes here."""
+    with bridge_of(folder, text, sink, start=False, PYTHONPATH=str(ROOT)) as bridge:
+        bridge.program = ["-m", "tests.faults.bugs", "traceable"]
+        bridge.start()
+        yield bridge
+
+
+@contextmanager
+def failing_syncs(bridge: BridgeProcess, which: str) -> Iterator[None]:
+    """`which` of its syncs fail, counted by thread from now."""
+    inject = f"inject=fdatasync,fsync:error=EIO:when={which}"
+    with attached(bridge, bridge.folder / "strace.log", inject) as strace:
+        yield
+        strace.terminate()
 
 
 @pytest.mark.strace
-@pytest.mark.parametrize(
-    "which",
-    [pytest.param("12", id="once"), pytest.param("19+", id="from then on")],
-)
+@pytest.mark.parametrize("which", [pytest.param("6", id="once"), pytest.param("9+", id="from then on")])
 def test_a_failed_sync_is_answered_503_and_ends_the_process_and_nothing_accepted_is_lost(
     tmp_path: Path, receiver: Receiver, which: str
 ) -> None:
     """A failed fsync may not be tried again: the kernel has dropped the pages. strace counts by thread: the writer's."""
     accepted: set[str] = set()
     statuses: list[int] = []
-    with bridge_of(tmp_path, MAIN, receiver.url, start=False) as bridge:
-        start_traced(bridge, f"inject=fdatasync,fsync:error=EIO:when={which}")
-        while bridge._process is not None and bridge._process.poll() is None and len(statuses) < 300:
-            name = f"A{len(statuses)}"
-            statuses.append(post(bridge, name).status)
-            if statuses[-1] == 200:
-                accepted.add(name)
-        assert ended(bridge) == 1
+    with traceable(tmp_path, MAIN, receiver.url) as bridge:
+        with failing_syncs(bridge, which):
+            while bridge._process is not None and bridge._process.poll() is None and len(statuses) < 300:
+                name = f"A{len(statuses)}"
+                statuses.append(post(bridge, name).status)
+                if statuses[-1] == 200:
+                    accepted.add(name)
+            assert ended(bridge) == 1
         assert "database_failed" in bridge.log.read_text()
         assert accepted
         assert set(statuses) <= {200, 503, 0}  # 0: the process was gone before the request came
@@ -65,26 +68,34 @@ def test_a_failed_sync_is_answered_503_and_ends_the_process_and_nothing_accepted
         verified(bridge)
 
 
+DROPPING = """
+from bridge.hooks.api import Drop, HookOptions
+
+class Dropping:
+    name = "drop"
+    Options = HookOptions
+    does_io = False
+
+    def __init__(self, options, context): ...
+
+    async def __call__(self, notification, forward):
+        return Drop("not_wanted")
+"""
+
+
 @pytest.mark.strace
 def test_a_request_whose_own_sync_fails_is_answered_503_before_the_process_ends(tmp_path: Path) -> None:
-    """Nothing else commits here: the only channel refuses connections and waits for its next try."""
-    text = MAIN + "hooks: []\n"
-    with bridge_of(
-        tmp_path, text.replace("route: {", "route: {hooks: [drop], "), "http://127.0.0.1:9", start=False
-    ) as b:
-        plugin = "from bridge.hooks.api import Drop, HookOptions\nclass Dropping:\n    name = 'drop'\n    Options = HookOptions\n"
-        plugin += "    does_io = False\n    def __init__(self, options, context): ...\n"
-        plugin += "    async def __call__(self, notification, forward):\n        return Drop('not_wanted')\n"
-        (tmp_path / "plugin.py").write_text(plugin)
-        main = tmp_path / "routes" / "main.yml"
-        main.write_text("plugins: [plugin.py]\n" + main.read_text())
-        start_traced(b, "inject=fdatasync,fsync:error=EIO:when=8+")
+    """Nothing else commits here: what is accepted goes nowhere."""
+    text = "plugins: [plugin.py]\n" + MAIN.replace("route: {", "route: {hooks: [drop], ") + "hooks: []\n"
+    (tmp_path / "plugin.py").write_text(DROPPING)
+    with traceable(tmp_path, text, "http://127.0.0.1:9") as bridge, failing_syncs(bridge, "4+"):
         answers = []
         while not answers or answers[-1].status == 200:
-            answers.append(post(b, f"A{len(answers)}"))
+            answers.append(post(bridge, f"A{len(answers)}"))
+        assert len(answers) > 1
         assert answers[-1].status == 503
         assert answers[-1].headers["Retry-After"]
-        assert ended(b) == 1
+        assert ended(bridge) == 1
 
 
 @contextmanager

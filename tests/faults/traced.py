@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.faults.forks import ROOT, QuickBridge
 from tests.faults.oracle_process import OracleProcess
 from tests.programs import find
+from tests.running_bridge import BridgeProcess
 
 CONFIG = """
 server: {listen: "127.0.0.1:PORT"}
@@ -58,6 +59,25 @@ class TracedBridge(QuickBridge):
         """Kill it if it still runs."""
         if self.running:
             self.signal_bridge(signal.SIGKILL)
+
+
+def attached(bridge: BridgeProcess, log: Path, inject: str) -> subprocess.Popen[bytes]:
+    """An strace that makes calls of the running bridge fail, once it has every thread; plant `traceable` in the bridge.
+
+    `inject` is strace's option: `inject=CALL:error=…:when=…`; it counts by thread.
+    """
+    strace = find("strace")
+    assert strace is not None
+    log.unlink(missing_ok=True)
+    call = inject.partition("=")[2].partition(":")[0]
+    process = subprocess.Popen(
+        [strace, "-f", "-o", str(log), "-e", f"trace={call}", "-e", inject, "-p", str(bridge.pid)],
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert b"attached" in line, line
+    return process
 
 
 def accepted(watcher: OracleProcess, number: int, within: float = 120.0) -> bool:
