@@ -27,7 +27,7 @@ class Event(Struct):
     resolved: int = 0
 
     def reopen(self) -> None:
-        """A resolved incident fires again: nobody has acknowledged that, and it escalates from the beginning."""
+        """A resolved incident fires again: nobody was told or has acknowledged that, and it escalates from the beginning."""
         self.incident = replace(
             self.incident,
             state="open",
@@ -37,6 +37,7 @@ class Event(Struct):
             acknowledged_by="",
             snoozed_until=None,
             escalation="",
+            told_at=None,
         )
         self.reopened = True
 

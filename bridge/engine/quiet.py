@@ -14,10 +14,13 @@ from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.duration import format_duration
 from bridge.domain.message import Reason
+from bridge.domain.storm import GROUP
 from bridge.engine import groups, outbox, quiet_ends, storm
 from bridge.engine.doubt import perhaps_heard, waits_in_doubt
+from bridge.engine.event import FlushData
 from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.work import Work
+from bridge.hooks.api import Transition
 from bridge.storage import deliveries, incidents, timers
 from bridge.storage.incidents import Incident
 from bridge.storage.timers import Timer
@@ -55,13 +58,19 @@ async def rouse(
     )  # fmt: skip
     work.record(Kind.UNACKNOWLEDGED, actor=actor, source=found.source, incident=found.id, reason=reason, detail=detail)
     await timers.stop_quiet(work.tx, found.id)
-    await timers.resume_steps(work.tx, found.id, now)
-    work.effects.due(now)
+    timing = work.generation.timing(opened.route, opened.source)
+    if found.told_at is None:  # it was hidden when it opened: its escalation has not begun
+        unheard = FlushData(Transition.OPENED, (), first=False, severity_before=opened.severity)
+        await incidents.save(work.tx, await groups.look(work, opened, unheard, timing))
+        return
+    if found.group_hash == GROUP or not await groups.see(work, opened):
+        await timers.resume_steps(work.tx, found.id, now)
+        work.effects.due(now)
     told = bool(await incidents.told_channels(work.tx, found.id))
     await outbox.tell(work, opened, Reason.REMINDER if told else Reason.OPENED, first=False, note=note)
     opened = replace(opened, told_at=now)
     await incidents.save(work.tx, opened)
-    await groups.remind_later(work, opened, work.generation.timing(opened.route, opened.source))
+    await groups.remind_later(work, opened, timing)
     await storm.unacknowledged(work, found)
 
 
