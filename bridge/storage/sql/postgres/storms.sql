@@ -48,9 +48,10 @@ WHERE m.storm = $1 AND m.channel = $2 AND i.state IN ('acknowledged', 'snoozed')
 -- name: storm_members_drop
 DELETE FROM storm_members WHERE storm = $1;
 
+-- Not VALUES: whether there was one already is asked for, and what adds VALUES may be sent later.
 -- name: storm_channel_add
 INSERT INTO storm_channels (storm, channel, incident, told_at, total, open, follows, news, paging, pages)
-VALUES ($1, $2, '', NULL, 0, 0, $3, 0, 0, '[]') ON CONFLICT (storm, channel) DO NOTHING;
+SELECT $1, $2, '', NULL, 0, 0, $3, 0, 0, '[]' ON CONFLICT (storm, channel) DO NOTHING;
 
 -- name: storm_channel_follows
 UPDATE storm_channels SET follows = 1 WHERE storm = $1 AND channel = $2 AND follows = 0;
