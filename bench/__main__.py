@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import api, flat_out, matching, past, steady
+from bench import api, flat_out, idle, matching, past, steady
 from bench.lines import Line, Part, show, write
 
 PARTS: dict[str, Part] = {
@@ -25,6 +25,7 @@ PARTS: dict[str, Part] = {
     "past": past.on_sqlite,
     "restart": past.restart,
     "memory": past.memory,
+    "idle": idle.idle,
     "replicas": flat_out.replicas,
     "past-postgres": past.on_a_server,
 }

@@ -30,6 +30,13 @@ channels:
   sink: {type: webhook, url: "http://127.0.0.1:9/"}
 route: {receiver: sink}
 """
+ESCALATING = """
+channels:
+  sink: {type: webhook, url: "http://127.0.0.1:9/"}
+escalations:
+  night: [{after: 2h, notify: [sink]}, {after: 3h, notify: [sink]}, {after: 24h, notify: [sink]}]
+route: {receiver: sink, hooks: [dedupe, {escalate: night}]}
+"""
 _TOGETHER = 1000
 _RECORDS = 5000
 _SOURCE = "default"
@@ -47,9 +54,15 @@ def backlog(folder: Path, requests: int) -> None:
     asyncio.run(_backlog(folder, requests))
 
 
-async def _history(folder: Path, incidents: int, records: int, url: str) -> None:
+def waiting(folder: Path, incidents: int) -> None:
+    """So many open incidents, all told, each with three steps to take: in an hour, in two, in 23."""
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_history(folder, incidents, 0, "", ESCALATING))
+
+
+async def _history(folder: Path, incidents: int, records: int, url: str, text: str = CONFIG) -> None:
     clock = Dial(datetime.now(UTC) - timedelta(hours=1))
-    async with engine(folder, CONFIG, clock, url) as made:
+    async with engine(folder, text, clock, url) as made:
         attempt = Attempt(InstanceKeys.load_or_create(folder / "bridge.db.keys"), clock, str)
         bodies = _bodies(incidents, clock.now())
         while batch := list(itertools.islice(bodies, _TOGETHER)):
