@@ -19,7 +19,6 @@ from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
 from bridge.engine.membership import Membership
-from bridge.engine.on_call import OnCallBook
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
 from bridge.engine.restoration import Restoration
@@ -67,7 +66,7 @@ class Parts:
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
         self.silences = SilenceBook(transactions, clock)
-        self.on_call = OnCallBook(lambda: self.transactions.generation().config)
+        self.on_call = transactions.on_call
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from bridge.config.targets import TargetText
 from bridge.config.values import Section
 from bridge.domain.escalation import Repeat, Step
 from bridge.domain.options import Duration
@@ -22,7 +23,7 @@ class StepSettings(Section):
     """One step: who is told `after` the incident opened, while nobody acknowledged."""
 
     after: Duration
-    notify: Annotated[tuple[str, ...], Field(min_length=1)]
+    notify: Annotated[tuple[TargetText, ...], Field(min_length=1)]
     repeat: RepeatSettings | None = None
 
     def to_domain(self) -> Step:

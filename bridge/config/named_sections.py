@@ -16,6 +16,7 @@ from bridge.config.names import Names
 from bridge.config.registries import ChannelCatalogue
 from bridge.config.sections import Sections
 from bridge.config.senders import SourceSettings
+from bridge.config.targets import judge_target
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
@@ -129,8 +130,7 @@ class NamedSections:
                 self._findings.error(item.mark, "the steps are in the order of their times: `after` must grow")
             notify = item.get("notify") if isinstance(item, Mapping) else None
             for named in notify.items if isinstance(notify, Sequence) else ():
-                if isinstance(named, Scalar):
-                    names.judge(named, "receiver", self._findings)
+                judge_target(named, names, self._findings)
 
     def _judge_channel_fallback(self, entry: ChannelEntry, node: Node, channels: frozenset[str]) -> None:
         named = node.get("fallback") if isinstance(node, Mapping) else None

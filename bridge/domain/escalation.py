@@ -13,7 +13,9 @@ class Repeat(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """`after` counts from the moment the incident's first notification became sendable."""
+    """`after` counts from the moment the incident's first notification became sendable. `notify`: words for targets, see
+    `bridge.domain.target`.
+    """
 
     after: timedelta
     notify: tuple[str, ...]

@@ -15,9 +15,9 @@ from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.escalation import DueStep, again
-from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
-from bridge.engine import groups, outbox
+from bridge.engine import calling, groups
+from bridge.engine.notified import Whom
 from bridge.engine.work import Work
 from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
@@ -36,12 +36,13 @@ async def take_step(work: Work, timer: Timer) -> bool:
         reason = incident.state if incident else "incident_gone"
         work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=_name(step))
         return False
-    if await _is_hidden(work, incident, timer):
+    if await calling.hidden(work, incident, timer):
         return False
+    found = calling.whom_now(work, incident, step.notify)
     work.record(
-        Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step)
+        Kind.ESCALATED, source=incident.source, incident=incident.id, reason=step.escalation, detail=_name(step, found)
     )
-    await _tell(work, incident, step, timer.due_at)
+    await _tell(work, incident, step, found, timer.due_at)
     crashpoint("esc.after_claim")
     return True
 
@@ -58,21 +59,23 @@ async def take_next(work: Work, incident: Incident, by: str, via: Via) -> str:
         return "all of it is silenced, inhibited or muted: nobody is told"
     timer, step = min(steps, key=lambda one: (one[1].done > 0, one[0].due_at, one[0].id))
     await timers.delete(work.tx, timer.id)
-    detail = str(ActDetail(via, text=_name(step)))
+    found = calling.whom_now(work, incident, step.notify)
+    detail = str(ActDetail(via, text=_name(step, found)))
     work.record(
         Kind.ESCALATED, actor=by, source=incident.source, incident=incident.id, reason=step.escalation, detail=detail
     )
-    await _tell(work, incident, step, work.now, note=f"{by} escalated this.")
+    await _tell(work, incident, step, found, work.now, note=f"{by} escalated this.")
     if incident.quiet:
         await timers.pause_steps(work.tx, incident.id, work.now)
     return ""
 
 
-async def _tell(work: Work, incident: Incident, step: DueStep, due_at: datetime, *, note: str = "") -> None:
-    """Tell whom a step names, and write when it repeats."""
-    channels = [channel for name in step.notify for channel in work.generation.channels_of(name)]
+async def _tell(
+    work: Work, incident: Incident, step: DueStep, found: Whom, due_at: datetime, *, note: str = ""
+) -> None:
+    """Tell whom a step comes to, and write when it repeats."""
     key = f"{step.escalation}#{step.index}#{step.done}"
-    await outbox.tell_channels(work, incident, channels, Reason.ESCALATED, step=key, note=note)
+    await calling.call(work, incident, found, key, note=note)
     await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
     following = again(step, due_at, work.now)
     if following is not None:
@@ -81,17 +84,7 @@ async def _tell(work: Work, incident: Incident, step: DueStep, due_at: datetime,
         work.effects.due(due)
 
 
-async def _is_hidden(work: Work, incident: Incident, timer: Timer) -> bool:
-    """Whether nothing of the incident is shown at this moment: then the step waits until something is."""
-    if incident.group_hash == GROUP:
-        return False
-    again = await timers.add(work.tx, "step", timer.due_at, timer.data, incident=incident.id)
-    if await groups.see(work, incident):
-        return True
-    await timers.delete(work.tx, again)
-    return False
-
-
-def _name(step: DueStep) -> str:
+def _name(step: DueStep, found: Whom | None = None) -> str:
     repeated = f", repeat {step.done} of {step.times}" if step.done else ""
-    return f"{step.escalation} step {step.index + 1}{repeated}: {', '.join(step.notify)}"
+    names = found.named(step.notify) if found else ", ".join(step.notify)
+    return f"{step.escalation} step {step.index + 1}{repeated}: {names}"

@@ -10,26 +10,23 @@ from msgspec.structs import replace
 from bridge.config.model import Config
 from bridge.domain.schedules import Override, Schedule, on_call
 
+Shifts = Mapping[str, tuple[Override, ...]]
+"""What calendars say, by the schedule's name."""
+
 
 class OnCallBook:
-    """Schedules as they are in force. `imported` is by the schedule's name; what a calendar says stays until it says otherwise."""
+    """Schedules as they are in force. What a calendar says stays until it says otherwise."""
 
     def __init__(self, config: Callable[[], Config]) -> None:
         self._config = config
-        self._imported: dict[str, tuple[Override, ...]] = {}
+        self.shifts: Shifts = {}
 
     def names(self) -> tuple[str, ...]:
         return tuple(self._config().schedules)
 
     def schedule(self, name: str) -> Schedule | None:
         """The schedule of that name, with what its calendar says; None if there is none."""
-        config = self._config()
-        found = config.schedules.get(name)
-        shifts = self._imported.get(name)
-        calendar = config.calendars.get(name)
-        if found is None or calendar is None or not shifts:
-            return found
-        return with_calendar(found, shifts, as_overrides=calendar.use == "overrides")
+        return schedule_of(self._config(), self.shifts, name)
 
     def on_call(self, name: str, at: datetime) -> tuple[str, ...]:
         """Who is on call for a schedule; empty if nobody is, or if there is no such schedule."""
@@ -42,7 +39,15 @@ class OnCallBook:
 
     def imported(self, name: str, shifts: tuple[Override, ...]) -> None:
         """Take what a calendar says."""
-        self._imported[name] = shifts
+        self.shifts = {**self.shifts, name: shifts}
+
+
+def schedule_of(config: Config, imported: Shifts, name: str) -> Schedule | None:
+    """The schedule of that name, with what its calendar says; None if there is none."""
+    found, shifts, calendar = config.schedules.get(name), imported.get(name), config.calendars.get(name)
+    if found is None or calendar is None or not shifts:
+        return found
+    return with_calendar(found, shifts, as_overrides=calendar.use == "overrides")
 
 
 def with_calendar(schedule: Schedule, shifts: tuple[Override, ...], *, as_overrides: bool) -> Schedule:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
+from bridge.domain.target import together
 from bridge.engine import storm
 from bridge.engine.doubt import waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
@@ -16,6 +17,8 @@ from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident
+
+NOBODY: Mapping[str, str] = {}
 
 
 async def tell(
@@ -44,12 +47,16 @@ async def tell_channels(
     note: str = "",
     step: str = "",
     only_ends: bool = False,
+    people: Mapping[str, str] = NOBODY,
 ) -> bool:
-    """Queue one delivery for each channel that wants the reason; whether there was any. `step` is the escalation's."""
+    """Queue one delivery for each channel that wants the reason; whether there was any. `step` is the escalation's.
+    `people`: for whom a channel is told, where that is somebody.
+    """
     queued = False
     for channel in dict.fromkeys(channels):
         if _wants(work, incident, channel, reason, only_ends=only_ends):
-            await put(work, incident, channel, reason, first=first, note=note, step=step)
+            person = people.get(channel, "")
+            await put(work, incident, channel, reason, first=first, note=note, step=step, person=person)
             queued = True
     return queued
 
@@ -63,10 +70,11 @@ async def put(
     first: bool = False,
     note: str = "",
     step: str = "",
+    person: str = "",
 ) -> None:
     """Queue one delivery in place of what waits for (incident, channel); in a storm, leave it to the digest.
 
-    A replaced delivery hands on its age, so that its time to give up still counts, and its wait if it was tried. One that
+    A replaced delivery hands on its people, its age, so that its time to give up still counts, and its wait if it was tried. One that
     may have been under way at a crash stays, and goes first.
     """
     if await storm.absorbs(work, incident, channel, reason, first=first, step=step):
@@ -84,12 +92,15 @@ async def put(
                 Kind.SUPERSEDED, incident=incident.id, delivery=waiting.id, channel=channel, reason="newer_state"
             )
             reason = merged_reason(waiting.reason, reason)
+            person = together(waiting.person, person)
             created_at = min(created_at, waiting.created_at)
             if waiting.attempts:
                 due_at = max(due_at, waiting.due_at)
     if incident.quiet:
         created_at = work.now  # what is told in spite of the acknowledgement must not look older than it
-    live = await deliveries.add(work.tx, incident.id, channel, incident.receiver, reason, note, created_at, due_at)
+    live = await deliveries.add(
+        work.tx, incident.id, channel, incident.receiver, reason, note, created_at, due_at, person=person
+    )
     work.effects.live.append(live)
     work.effects.notified.append((incident.route, reason.value))
 
@@ -113,7 +124,12 @@ async def give_way(work: Work, claimed: Claimed, due_at: datetime) -> bool:
     incident = await incidents.get(work.tx, claimed.incident)
     acknowledged = incident is not None and incident.quiet  # as in `put`
     await deliveries.inherit(
-        work.tx, newer.id, reason, newer.created_at if acknowledged else claimed.created_at, due_at
+        work.tx,
+        newer.id,
+        reason,
+        newer.created_at if acknowledged else claimed.created_at,
+        due_at,
+        person=together(claimed.person, newer.person),
     )
     return True
 

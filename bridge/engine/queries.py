@@ -187,6 +187,7 @@ def _delivery(one: Stored) -> DeliveryView:
         due_at=one.due_at,
         ended_at=one.ended_at,
         last_error=one.last_error,
+        person=one.person,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bridge.domain.errors import StorageError
 from bridge.engine.generation import Generation
+from bridge.engine.on_call import OnCallBook
 from bridge.engine.work import NO_SILENCES, Effects, Work
 from bridge.storage.database import Database
 from bridge.storage.transaction import Expected, Tx, Unit
@@ -31,6 +32,8 @@ class Transactions:
         """The newest delivery that may have been under way when a bridge died; see `engine/doubt.py`."""
         self.silences = NO_SILENCES
         """The silences in force."""
+        self.on_call = OnCallBook(lambda: self._generation.config)
+        """Who is on call, with what calendars say."""
         self.refresh_silences: Callable[[], Awaitable[None]] = _nothing
         """Reads the silences that other bridges on a shared database may have changed."""
         self.wants_help: Callable[[], bool] = lambda: False
@@ -64,10 +67,10 @@ class Transactions:
         """
         generation = self._generation
         moment = self.mend(now)
-        in_flight, owner = self.in_flight, self.owner
+        in_flight, owner, shifts = self.in_flight, self.owner, self.on_call.shifts
 
         async def unit(tx: Tx) -> tuple[T, Effects]:
-            work = Work(tx, generation, moment, in_flight, owner, self.in_doubt_through, self.silences)
+            work = Work(tx, generation, moment, in_flight, owner, self.in_doubt_through, self.silences, shifts)
             result = await decision(work)
             if owner and work.effects.live and self.wants_help():
                 tx.hint()

@@ -66,7 +66,9 @@ class IncidentAlert(Struct, frozen=True):
 
 
 class DeliveryView(Struct, frozen=True):
-    """One delivery. `end_reason` says why it ended or why it waits; empty while all is well."""
+    """One delivery. `end_reason` says why it ended or why it waits; empty while all is well. `person` names the people it
+    is for, joined by `/`.
+    """
 
     id: str
     incident: str
@@ -80,6 +82,7 @@ class DeliveryView(Struct, frozen=True):
     due_at: datetime
     ended_at: datetime | None
     last_error: str
+    person: str = ""
 
 
 class TimelineEntry(Struct, frozen=True):
@@ -98,8 +101,8 @@ class TimelineEntry(Struct, frozen=True):
 
 class Pending(Struct, frozen=True):
     """Something the incident waits for, at `at`. `what`: `look` (at its group), `judgement` (by its route's hooks), `step`
-    (of its escalation), `snooze` (its end), `acknowledgement` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
-    reason a hook held it for; of a step the escalation's name; of a snooze who snoozed; of an acknowledgement `reminds` or `expires`. `detail` is for people. While a step is `paused` its clock
+    (of its escalation), `rule` (by which somebody who was called is told next), `snooze` (its end), `acknowledgement` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
+    reason a hook held it for; of a step the escalation's name; of a rule whose it is; of a snooze who snoozed; of an acknowledgement `reminds` or `expires`. `detail` is for people. While a step or a rule is `paused` its clock
     stands still, with `left` seconds to go.
     """
 

@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from bridge.domain.audit import Kind, Record
 from bridge.engine.generation import Generation
+from bridge.engine.on_call import Shifts
 from bridge.routing.silences import Silences
 from bridge.storage.deliveries import Live
 from bridge.storage.transaction import Tx
 
 NO_SILENCES = Silences()
+NO_SHIFTS: Shifts = {}
 
 
 class Effects(Struct):
@@ -38,10 +40,11 @@ class Work:
 
     `in_flight` are the deliveries that this bridge sends at this moment. `owner` is its name in the leases of a shared
     database; it is empty on a database of our own, where a claim is memory only. There deliveries up to
-    `in_doubt_through` may have been under way when a bridge died. `silences` are those in force when the unit was queued.
+    `in_doubt_through` may have been under way when a bridge died. `silences` and `shifts`, what calendars say, are those in
+    force when the unit was queued.
     """
 
-    __slots__ = ("_in_flight", "effects", "generation", "in_doubt_through", "now", "owner", "silences", "tx")
+    __slots__ = ("_in_flight", "effects", "generation", "in_doubt_through", "now", "owner", "shifts", "silences", "tx")
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Work:
         owner: str = "",
         in_doubt_through: int = 0,
         silences: Silences = NO_SILENCES,
+        shifts: Shifts = NO_SHIFTS,
     ) -> None:
         self.tx = tx
         self.generation = generation
@@ -60,6 +64,7 @@ class Work:
         self.owner = owner
         self.in_doubt_through = in_doubt_through
         self.silences = silences
+        self.shifts = shifts
         self._in_flight = in_flight
 
     def is_in_flight(self, delivery: int) -> bool:

@@ -1,4 +1,7 @@
-"""The outbox: one row for each notification and channel."""
+"""The outbox: one row for each notification and channel.
+
+`person` names the people that a delivery is for, joined by `/`: empty for those of a receiver.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ class Queued(Struct, frozen=True):
     created_at: datetime
     due_at: datetime
     attempts: int
+    person: str = ""
 
 
 class Claimed(Struct, frozen=True):
@@ -45,6 +49,7 @@ class Claimed(Struct, frozen=True):
     plain: bool
     epoch: int = 0
     replayed: int = 0
+    person: str = ""
     taken_over: bool = False
 
 
@@ -84,6 +89,7 @@ class Stored(Struct, frozen=True):
     due_at: datetime
     ended_at: datetime | None
     last_error: str
+    person: str = ""
 
 
 class Live(Struct, frozen=True):
@@ -109,17 +115,18 @@ async def add(
     note: str,
     created_at: datetime,
     due_at: datetime,
+    *,
+    person: str = "",
 ) -> Live:
-    number = await tx.insert(
-        "delivery_add", incident, channel, receiver, reason.value, "pending", note, micros(created_at), micros(due_at)
-    )
+    at = micros(created_at), micros(due_at)
+    number = await tx.insert("delivery_add", incident, channel, receiver, reason.value, "pending", note, *at, person)
     return Live(number, incident, channel, due_at)
 
 
 async def queued(tx: Tx, incident: str, channel: str) -> list[Queued]:
     """What waits for (incident, channel) or is being tried under a lease, oldest first."""
     return [
-        Queued(row[0], Reason(row[1]), DeliveryState(row[2]), moment(row[3]), moment(row[4]), row[5])
+        Queued(row[0], Reason(row[1]), DeliveryState(row[2]), moment(row[3]), moment(row[4]), row[5], row[6])
         for row in await tx.all("deliveries_queued", incident, channel)
     ]
 
@@ -146,7 +153,7 @@ async def claim_all(tx: Tx, ids: Sequence[int]) -> dict[int, Claimed]:
 
 
 def claimed_of(row: Row) -> Claimed:
-    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed), and `taken_over` from a lease."""
+    """(id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person), and `taken_over` from a lease."""
     return Claimed(
         row[0],
         row[1],
@@ -158,7 +165,7 @@ def claimed_of(row: Row) -> Claimed:
         row[7],
         row[8],
         bool(row[9]),
-        *row[10:13],
+        *row[10:14],
     )
 
 
@@ -206,9 +213,11 @@ async def again(
     return changed > 0
 
 
-async def inherit(tx: Tx, delivery: int, reason: Reason, created_at: datetime, due_at: datetime) -> None:
-    """A waiting delivery takes over from an older one that failed: its reason, its age, its wait."""
-    await tx.run("delivery_inherit", reason.value, micros(created_at), micros(due_at), delivery)
+async def inherit(
+    tx: Tx, delivery: int, reason: Reason, created_at: datetime, due_at: datetime, *, person: str = ""
+) -> None:
+    """A waiting delivery takes over from an older one that failed: its reason, its age, its wait, its people if any."""
+    await tx.run("delivery_inherit", reason.value, person, micros(created_at), micros(due_at), delivery)
 
 
 async def park(tx: Tx, delivery: int, epoch: int, reason: str, now: datetime) -> bool:
@@ -242,7 +251,7 @@ async def too_old(tx: Tx, created_before: datetime, limit: int) -> list[tuple[in
 def _stored(row: Row) -> Stored:
     return Stored(
         row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], moment(row[8]), moment(row[9]),
-        maybe_moment(row[10]), row[11],
+        maybe_moment(row[10]), row[11], row[12],
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from bridge.storage.transaction import Tx
 
 
 class Timer(Struct, frozen=True):
-    """`kind`: `step` (an escalation goes on), `flush` (an incident is judged again), `alert` (a report is judged again),
+    """`kind`: `step` (an escalation goes on), `rule` (somebody is called in a further way), `flush` (an incident is judged again), `alert` (a report is judged again),
     `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at),
     `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded).
 
@@ -70,16 +70,22 @@ async def of_alert(tx: Tx, alert: int) -> list[tuple[int, str]]:
 
 async def steps(tx: Tx, incident: str) -> list[Timer]:
     """The steps not taken, the next first, whether their clock runs or stands still."""
-    return [Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5]) for row in await tx.all("steps_of", incident)]
+    return await of_incident(tx, incident, "step")
+
+
+async def of_incident(tx: Tx, incident: str, kind: str) -> list[Timer]:
+    """What of a kind an incident waits for, the next first, whether its clock runs or stands still."""
+    rows = await tx.all("timers_of_kind", incident, kind)
+    return [Timer(row[0], row[1], row[2], row[3], moment(row[4]), row[5]) for row in rows]
 
 
 async def stop_steps(tx: Tx, incident: str) -> int:
-    """It is over: forget the steps not taken, and when a snooze or an acknowledgement ends."""
+    """It is over: forget the steps and rules not taken, and when a snooze or an acknowledgement ends."""
     return await tx.run("steps_delete", incident)
 
 
 async def pause_steps(tx: Tx, incident: str, now: datetime) -> int:
-    """Stop the clock of the steps not taken, keeping what is left of each wait."""
+    """Stop the clock of the steps and rules not taken, keeping what is left of each wait."""
     return await tx.run("steps_pause", micros(now), incident)
 
 

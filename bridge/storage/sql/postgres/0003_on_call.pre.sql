@@ -35,3 +35,6 @@ CREATE TABLE calendars (
     problem text NOT NULL,
     warned bigint NOT NULL
 );
+
+-- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
+ALTER TABLE deliveries ADD COLUMN person text NOT NULL DEFAULT '';

@@ -1,9 +1,9 @@
 -- name: delivery_add
-INSERT INTO deliveries (id, incident, channel, receiver, reason, state, end_reason, note, created_at, due_at, attempts, counted, last_error)
-VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, $9, 0, 0, '');
+INSERT INTO deliveries (id, incident, channel, receiver, reason, state, end_reason, note, created_at, due_at, attempts, counted, last_error, person)
+VALUES ($1, $2, $3, $4, $5, $6, '', $7, $8, $9, 0, 0, '', $10);
 
 -- name: deliveries_queued
-SELECT id, reason, state, created_at, due_at, attempts FROM deliveries
+SELECT id, reason, state, created_at, due_at, attempts, person FROM deliveries
 WHERE incident = $1 AND channel = $2 AND state IN ('pending', 'leased', 'parked') ORDER BY id;
 
 -- name: deliveries_queued_of_incident
@@ -25,7 +25,7 @@ UPDATE deliveries SET state = 'pending', owner = '', lease_until = NULL, due_at 
 WHERE id = $7 AND epoch = $8 AND state IN ('pending', 'leased');
 
 -- name: delivery_inherit
-UPDATE deliveries SET reason = $1, created_at = least(created_at, $2), due_at = greatest(due_at, $3) WHERE id = $4 AND state = 'pending';
+UPDATE deliveries SET reason = $1, person = coalesce(nullif($2, ''), person), created_at = least(created_at, $3), due_at = greatest(due_at, $4) WHERE id = $5 AND state = 'pending';
 
 -- name: delivery_park
 UPDATE deliveries SET state = 'parked', end_reason = $1, due_at = $2, lease_until = NULL WHERE id = $3 AND epoch = $4 AND state IN ('pending', 'leased');
@@ -37,7 +37,7 @@ SELECT id FROM deliveries WHERE ended_at IS NULL AND end_reason <> '' AND state 
 UPDATE deliveries SET state = 'pending', end_reason = '', due_at = $1 WHERE id = $2 AND state = 'parked';
 
 -- name: delivery_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries WHERE id = $1 AND state IN ('pending', 'parked');
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person FROM deliveries WHERE id = $1 AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
 SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE ended_at IS NULL AND id > $1 ORDER BY id LIMIT $2;
@@ -46,21 +46,21 @@ SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE ende
 SELECT id, channel, created_at FROM deliveries WHERE ended_at IS NULL AND state IN ('pending', 'parked') AND created_at <= $1 ORDER BY id LIMIT $2;
 
 -- name: delivery_get
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries WHERE id = $1;
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries WHERE id = $1;
 
 -- name: deliveries_page
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) AND ($3::text = '' OR channel = $4) AND ($5::text = '' OR incident = $6)
   AND ($7::text = '' OR reason = $8 OR end_reason = $9) AND created_at >= $10 AND created_at < $11 ORDER BY id DESC LIMIT $12;
 
 -- The same for one incident, and for dead letters: by their own index.
 -- name: deliveries_page_of_incident
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) AND ($3::text = '' OR channel = $4) AND $5::text <> '' AND incident = $6
   AND ($7::text = '' OR reason = $8 OR end_reason = $9) AND created_at >= $10 AND created_at < $11 ORDER BY id DESC LIMIT $12;
 
 -- name: deliveries_page_of_dead
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE ended_at IS NOT NULL AND last_error <> '' AND state = 'dead' AND id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) AND ($3::text = '' OR channel = $4) AND ($5::text = '' OR incident = $6)
   AND ($7::text = '' OR reason = $8 OR end_reason = $9) AND created_at >= $10 AND created_at < $11 ORDER BY id DESC LIMIT $12;
 
@@ -116,22 +116,22 @@ UPDATE timers SET due_at = $1 WHERE id = $2;
 SELECT id, data FROM timers WHERE alert = $1 AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = $1 AND kind IN ('step', 'snooze', 'acknowledgement');
+DELETE FROM timers WHERE incident = $1 AND kind IN ('step', 'rule', 'snooze', 'acknowledgement');
 
 -- name: quiet_ends_delete
 DELETE FROM timers WHERE incident = $1 AND kind IN ('snooze', 'acknowledgement');
 
 -- name: steps_pause
-UPDATE timers SET paused_for = greatest(0, due_at - $1) WHERE incident = $2 AND kind = 'step' AND paused_for IS NULL;
+UPDATE timers SET paused_for = greatest(0, due_at - $1) WHERE incident = $2 AND kind IN ('step', 'rule') AND paused_for IS NULL;
 
 -- name: steps_resume
-UPDATE timers SET due_at = $1 + paused_for, paused_for = NULL WHERE incident = $2 AND kind = 'step' AND paused_for IS NOT NULL;
+UPDATE timers SET due_at = $1 + paused_for, paused_for = NULL WHERE incident = $2 AND kind IN ('step', 'rule') AND paused_for IS NOT NULL;
 
 -- name: flush_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'flush' LIMIT 1;
 
 -- name: deliveries_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person FROM deliveries
 WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND state IN ('pending', 'parked');
 
 -- name: deliveries_sent

@@ -19,8 +19,8 @@ SELECT 1 FROM responders WHERE incident = $1 AND who = $2;
 -- name: responders_of
 SELECT who, at, author FROM responders WHERE incident = $1 ORDER BY at, who;
 
--- name: steps_of
-SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = 'step' ORDER BY due_at, id;
+-- name: timers_of_kind
+SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = $1 AND kind = $2 ORDER BY due_at, id;
 
 -- name: timer_next_of
 SELECT min(due_at) FROM timers WHERE incident = $1 AND kind = $2;

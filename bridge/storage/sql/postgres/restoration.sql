@@ -9,7 +9,7 @@ INSERT INTO deliveries (id, incident, channel, receiver, reason, state, end_reas
 SELECT coalesce(max(id), 0) + $1, '', '', '', 'notice', 'superseded', 'restored', '', $2, $3, 0, 0, $4, '' FROM deliveries RETURNING id;
 
 -- name: steps_postpone
-UPDATE timers SET due_at = $1 WHERE kind = 'step' AND paused_for IS NULL AND due_at < $2;
+UPDATE timers SET due_at = $1 WHERE kind IN ('step', 'rule') AND paused_for IS NULL AND due_at < $2;
 
 -- name: channels_busy_since
 SELECT DISTINCT channel FROM deliveries WHERE incident = $1 AND (ended_at IS NULL OR (ended_at >= $2 AND state = 'sent'));

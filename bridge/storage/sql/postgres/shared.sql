@@ -33,7 +33,7 @@ FROM (
           WHERE b.incident = w.incident AND b.channel = w.channel AND b.id < w.id AND b.state IN ('pending', 'leased')))
     FOR UPDATE SKIP LOCKED) AS free
 WHERE deliveries.id = free.id
-RETURNING deliveries.id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, free.state = 'leased';
+RETURNING deliveries.id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person, free.state = 'leased';
 
 -- name: delivery_renew
 UPDATE deliveries SET lease_until = (extract(epoch FROM statement_timestamp()) * 1000000)::bigint + $3

@@ -35,3 +35,6 @@ CREATE TABLE calendars (
     problem TEXT NOT NULL,
     warned INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
+ALTER TABLE deliveries ADD COLUMN person TEXT NOT NULL DEFAULT '';

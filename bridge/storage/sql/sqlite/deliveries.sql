@@ -1,9 +1,9 @@
 -- name: delivery_add
-INSERT INTO deliveries (incident, channel, receiver, reason, state, end_reason, note, created_at, due_at, attempts, counted, last_error)
-VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, 0, 0, '');
+INSERT INTO deliveries (incident, channel, receiver, reason, state, end_reason, note, created_at, due_at, attempts, counted, last_error, person)
+VALUES (?, ?, ?, ?, ?, '', ?, ?, ?, 0, 0, '', ?);
 
 -- name: deliveries_queued
-SELECT id, reason, state, created_at, due_at, attempts FROM deliveries
+SELECT id, reason, state, created_at, due_at, attempts, person FROM deliveries
 WHERE incident = ? AND channel = ? AND (state = 'pending' OR state = 'leased' OR state = 'parked') ORDER BY id;
 
 -- name: deliveries_queued_of_incident
@@ -25,7 +25,7 @@ UPDATE deliveries SET state = 'pending', owner = '', lease_until = NULL, due_at 
 WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased');
 
 -- name: delivery_inherit
-UPDATE deliveries SET reason = ?, created_at = min(created_at, ?), due_at = max(due_at, ?) WHERE id = ? AND state = 'pending';
+UPDATE deliveries SET reason = ?, person = coalesce(nullif(?, ''), person), created_at = min(created_at, ?), due_at = max(due_at, ?) WHERE id = ? AND state = 'pending';
 
 -- name: delivery_park
 UPDATE deliveries SET state = 'parked', end_reason = ?, due_at = ?, lease_until = NULL WHERE id = ? AND epoch = ? AND state IN ('pending', 'leased');
@@ -37,7 +37,7 @@ SELECT id FROM deliveries WHERE state = 'parked' AND end_reason = ? AND due_at <
 UPDATE deliveries SET state = 'pending', end_reason = '', due_at = ? WHERE id = ? AND state = 'parked';
 
 -- name: delivery_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person FROM deliveries WHERE id = ? AND state IN ('pending', 'parked');
 
 -- name: deliveries_live
 SELECT id, incident, channel, due_at, state, replayed FROM deliveries WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND id > ? ORDER BY id LIMIT ?;
@@ -47,21 +47,21 @@ SELECT id, channel, created_at FROM deliveries
 WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') AND state <> 'leased' AND created_at <= ? ORDER BY id LIMIT ?;
 
 -- name: delivery_get
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries WHERE id = ?;
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries WHERE id = ?;
 
 -- name: deliveries_page
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
 -- The same for one incident, and for dead letters: by their own index.
 -- name: deliveries_page_of_incident
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND ? <> '' AND incident = ?
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
 -- name: deliveries_page_of_dead
-SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error FROM deliveries
+SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, created_at, due_at, ended_at, last_error, person FROM deliveries
 WHERE state = 'dead' AND id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
@@ -117,22 +117,22 @@ UPDATE timers SET due_at = ? WHERE id = ?;
 SELECT id, data FROM timers WHERE alert = ? AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = ? AND kind IN ('step', 'snooze', 'acknowledgement');
+DELETE FROM timers WHERE incident = ? AND kind IN ('step', 'rule', 'snooze', 'acknowledgement');
 
 -- name: quiet_ends_delete
 DELETE FROM timers WHERE incident = ? AND kind IN ('snooze', 'acknowledgement');
 
 -- name: steps_pause
-UPDATE timers SET paused_for = max(0, due_at - ?) WHERE incident = ? AND kind = 'step' AND paused_for IS NULL;
+UPDATE timers SET paused_for = max(0, due_at - ?) WHERE incident = ? AND kind IN ('step', 'rule') AND paused_for IS NULL;
 
 -- name: steps_resume
-UPDATE timers SET due_at = ? + paused_for, paused_for = NULL WHERE incident = ? AND kind = 'step' AND paused_for IS NOT NULL;
+UPDATE timers SET due_at = ? + paused_for, paused_for = NULL WHERE incident = ? AND kind IN ('step', 'rule') AND paused_for IS NOT NULL;
 
 -- name: flush_queued
 SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'flush' LIMIT 1;
 
 -- name: deliveries_claim
-SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed FROM deliveries
+SELECT id, incident, channel, receiver, reason, note, created_at, attempts, counted, plain, epoch, replayed, person FROM deliveries
 WHERE id IN (SELECT value FROM json_each(?)) AND state IN ('pending', 'parked');
 
 -- name: deliveries_sent

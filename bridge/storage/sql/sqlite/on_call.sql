@@ -19,8 +19,8 @@ SELECT 1 FROM responders WHERE incident = ? AND who = ?;
 -- name: responders_of
 SELECT who, at, author FROM responders WHERE incident = ? ORDER BY at, who;
 
--- name: steps_of
-SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = 'step' ORDER BY due_at, id;
+-- name: timers_of_kind
+SELECT id, kind, incident, alert, due_at, data FROM timers WHERE incident = ? AND kind = ? ORDER BY due_at, id;
 
 -- name: timer_next_of
 SELECT min(due_at) FROM timers WHERE incident = ? AND kind = ?;

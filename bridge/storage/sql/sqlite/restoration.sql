@@ -9,7 +9,7 @@ INSERT INTO deliveries (id, incident, channel, receiver, reason, state, end_reas
 SELECT coalesce(max(id), 0) + ?, '', '', '', 'notice', 'superseded', 'restored', '', ?, ?, 0, 0, ?, '' FROM deliveries RETURNING id;
 
 -- name: steps_postpone
-UPDATE timers SET due_at = ? WHERE kind = 'step' AND paused_for IS NULL AND due_at < ?;
+UPDATE timers SET due_at = ? WHERE kind IN ('step', 'rule') AND paused_for IS NULL AND due_at < ?;
 
 -- name: channels_busy_since
 SELECT DISTINCT channel FROM deliveries WHERE incident = ? AND (ended_at IS NULL OR (ended_at >= ? AND state = 'sent'));

@@ -1,0 +1,138 @@
+"""Whom words for targets come to at a moment: the channels that are told now, for whom, and the rules that come later.
+
+Somebody is always told: where nobody is on call, or who is cannot be reached, it is the schedule's fallback, else the
+bridge's, else the receiver that heard of the incident first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from bridge.config.model import Config
+from bridge.domain.schedules import on_call
+from bridge.domain.target import Target, TargetKind, together
+from bridge.engine.on_call import Shifts, schedule_of
+
+NOBODY_ON_CALL = "nobody_on_call"
+UNREACHABLE = "unreachable"
+GONE = "gone"
+
+
+class Later(Struct, frozen=True):
+    """A rule of a person's that is not for now."""
+
+    person: str
+    after: timedelta
+    kinds: tuple[str, ...]
+
+
+class Missing(Struct, frozen=True):
+    """A target that comes to nobody, and whom it comes to instead. `why`: `nobody_on_call`; `unreachable`: whoever it is
+    has no channel; `gone`: the configuration does not have it any more.
+    """
+
+    target: str
+    why: str
+    instead: str
+
+    def __str__(self) -> str:
+        about = Target.of(self.target)
+        if self.why == NOBODY_ON_CALL:
+            return f"Nobody is on call for {about.name}."
+        if self.why == GONE:
+            return f"{about} is not in the configuration any more."
+        return f"No channel reaches {about.name}."
+
+
+class Whom(Struct, frozen=True):
+    """`channels` are told now, each with the names of the people it is for, joined by `/`, or nothing. Those in `instead`
+    stand in for somebody, each for the reason it has there. `called`: the people behind each `on_call` word.
+    """
+
+    channels: Mapping[str, str]
+    instead: Mapping[str, str]
+    later: tuple[Later, ...]
+    called: Mapping[str, tuple[str, ...]]
+    missing: tuple[Missing, ...]
+
+    def named(self, words: Iterable[str]) -> str:
+        """The words, with who is behind them."""
+        return ", ".join(f"{word} ({', '.join(self.called[word])})" if word in self.called else word for word in words)
+
+
+def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, otherwise: str = "") -> Whom:
+    """Whom the words come to. `otherwise`: the receiver for when there is no fallback."""
+    finding = _Finding(config, shifts, at, otherwise)
+    for word in words:
+        finding.add(word, "")
+    return Whom(finding.channels, finding.instead, tuple(finding.later), finding.called, tuple(finding.missing))
+
+
+class _Finding:
+    def __init__(self, config: Config, shifts: Shifts, at: datetime, otherwise: str) -> None:
+        self._config = config
+        self._shifts = shifts
+        self._at = at
+        self._otherwise = otherwise
+        self._seen: set[str] = set()
+        self._people: set[str] = set()
+        self.channels: dict[str, str] = {}
+        self.instead: dict[str, str] = {}
+        self.later: list[Later] = []
+        self.called: dict[str, tuple[str, ...]] = {}
+        self.missing: list[Missing] = []
+
+    def add(self, word: str, why: str) -> None:
+        """`why`: whom it stands in for, if it does."""
+        if word in self._seen:
+            return
+        self._seen.add(word)
+        target = Target.of(word)
+        if target.kind is TargetKind.PERSON:
+            self._call(word, (target.name,))
+        elif target.kind is TargetKind.ON_CALL:
+            self._call_whoever(word, target.name)
+        else:
+            for name in self._config.channels_of(word) or (word,):
+                if Target.of(name).kind is not TargetKind.RECEIVER:
+                    self.add(name, why)
+                    continue
+                self.channels.setdefault(name, "")
+                if why:
+                    self.instead[name] = f"{self.instead[name]} {why}" if name in self.instead else why
+
+    def _call_whoever(self, word: str, schedule: str) -> None:
+        found = schedule_of(self._config, self._shifts, schedule)
+        people = on_call(found, self._at) if found is not None else ()
+        if people:
+            self.called[word] = people
+            self._call(word, people, found.fallback if found else None)
+        else:
+            self._miss(word, GONE if found is None else NOBODY_ON_CALL, found.fallback if found else None)
+
+    def _call(self, word: str, people: tuple[str, ...], fallback: str | None = None) -> None:
+        known = [self._config.people[name] for name in people if name in self._config.people]
+        reached = [person for person in known if person.rules]
+        for person in reached:
+            if person.name in self._people:
+                continue
+            self._people.add(person.name)
+            for rule in person.rules:
+                if rule.after:
+                    self.later.append(Later(person.name, rule.after, rule.kinds))
+                    continue
+                for channel in person.told(rule.kinds):
+                    self.channels[channel] = together(self.channels.get(channel, ""), person.name)
+        if not reached:
+            self._miss(word, UNREACHABLE if known else GONE, fallback)
+
+    def _miss(self, word: str, why: str, fallback: str | None) -> None:
+        instead = fallback or self._config.fallback or self._otherwise
+        missing = Missing(word, why, instead)
+        self.missing.append(missing)
+        if instead:
+            self._seen.discard(instead)
+            self.add(instead, str(missing))
