@@ -24,6 +24,7 @@ from bridge.config.names import Names
 from bridge.config.on_call import OnCallSections
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
 from bridge.config.problems import Mark
+from bridge.config.reachable import judge_reachable
 from bridge.config.recurring import read_silences
 from bridge.config.registries import ChannelCatalogue, HookCatalogue
 from bridge.config.routes import RouteReader
@@ -121,7 +122,7 @@ class _Assembly:
         secrets = self._settings("secrets", SecretsSettings)
         sources = named.sources()
         entries = named.channels(channels)
-        receivers = named.receivers()
+        receivers = named.receivers(names)
         escalations = named.escalations(names)
         on_call = OnCallSections(sections, self.fields, names, findings)
         people, (schedules, calendars) = on_call.people(), on_call.schedules()
@@ -164,6 +165,7 @@ class _Assembly:
         checks.judge_plaintext(config.secrets, self.fields.plaintext, sections, findings)
         checks.judge_repeats(config.escalations, config.receivers, config.channels, sections, findings)
         checks.judge_storage(sections, findings)
+        judge_reachable(config, sections, findings)
 
     def _settings(self, name: str, model: type[S]) -> S:
         """A section that stands once; its defaults if it is not given, or not valid."""

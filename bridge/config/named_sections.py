@@ -16,13 +16,14 @@ from bridge.config.names import Names
 from bridge.config.registries import ChannelCatalogue
 from bridge.config.sections import Sections
 from bridge.config.senders import SourceSettings
-from bridge.config.targets import judge_target
+from bridge.config.targets import TARGET, judge_target
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
 from bridge.domain.alert import API, MANUAL
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
+from bridge.domain.target import Target, TargetKind
 
 _RESERVED = {API: "alerts that come over /api/v2/alerts", MANUAL: "pages by hand"}
 _SECRETS: TypeAdapter[dict[str, Secret]] = TypeAdapter(dict[str, Secret])
@@ -89,15 +90,16 @@ class NamedSections:
                 self._judge_channel_fallback(entry, node, names)
         return found
 
-    def receivers(self) -> MappingType[str, tuple[str, ...]]:
-        """Lists of channels. An empty list is a receiver that tells nobody."""
-        channels = frozenset(self._sections.entries("channels"))
+    def receivers(self, names: Names) -> MappingType[str, tuple[str, ...]]:
+        """Lists of channels, people and schedules, as words. An empty list is a receiver that tells nobody."""
         found: dict[str, tuple[str, ...]] = {}
         for name, (key, node) in self._sections.entries("receivers").items():
             if not isinstance(node, Sequence):
                 self._findings.error(key.mark, f"receivers.{name} is a list of channels, such as [team-slack, mail]")
                 continue
-            found[name] = self._channel_names(name, node, channels)
+            if Target.of(name).kind is not TargetKind.RECEIVER:
+                self._findings.error(key.mark, f"{name!r} cannot be a receiver's name: it is the word for somebody")
+            found[name] = self._members(name, node, names)
         return found
 
     def escalations(self, names: Names) -> MappingType[str, tuple[Step, ...]]:
@@ -110,18 +112,20 @@ class NamedSections:
             self._judge_steps(found[name], node, names)
         return found
 
-    def _channel_names(self, receiver: str, node: Sequence, channels: frozenset[str]) -> tuple[str, ...]:
-        names: dict[str, None] = {}
+    def _members(self, receiver: str, node: Sequence, names: Names) -> tuple[str, ...]:
+        words: dict[str, None] = {}
         for item in node.items:
-            if not isinstance(item, Scalar) or item.is_null:
+            if is_null(item) or isinstance(item, Sequence):
                 self._findings.error(item.mark, f"receivers.{receiver}: a channel's name is wanted here")
-            elif item.text in names:
-                self._findings.error(item.mark, f"receivers.{receiver}: {item.text!r} is listed twice")
-            else:
-                names[item.text] = None
-                if item.text not in channels:
-                    self._findings.unknown_name(item.mark, "channel", item.text, channels)
-        return tuple(names)
+                continue
+            word = validate_type(TARGET, plain(item), item, f"receivers.{receiver}", self._findings)
+            if word is None:
+                continue
+            if word in words:
+                self._findings.error(item.mark, f"receivers.{receiver}: {word!r} is listed twice")
+            words[word] = None
+            judge_target(item, names, self._findings, "channel")
+        return tuple(words)
 
     def _judge_steps(self, steps: SequenceType[Step], node: Node, names: Names) -> None:
         items = node.items if isinstance(node, Sequence) else ()

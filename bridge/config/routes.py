@@ -12,6 +12,7 @@ from bridge.config.hook_calls import HookReader
 from bridge.config.model_types import fields_by_key
 from bridge.config.names import Names
 from bridge.config.problems import Mark, did_you_mean
+from bridge.config.targets import TargetText, judge_target
 from bridge.config.validation import validate_model
 from bridge.config.values import Section, one_or_many
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
@@ -43,7 +44,7 @@ class RouteSettings(Section):
     """One route without what is below it. The words are Alertmanager's; `name` and `hooks` are ours."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
-    receiver: str | None = Field(default=None, min_length=1)
+    receiver: TargetText | None = None
     matchers: MatcherTexts = ()
     match: dict[str, str] = Field(default={}, description="older form of matchers")
     match_re: Patterns = Field(default={}, description="older form of matchers")
@@ -144,8 +145,8 @@ class RouteReader:
 
     def _judge_names(self, node: Mapping) -> None:
         receiver = node.get("receiver")
-        if isinstance(receiver, Scalar):
-            self._names.judge(receiver, "receiver", self._findings)
+        if receiver is not None:
+            judge_target(receiver, self._names, self._findings)
         for key in ("mute_time_intervals", "active_time_intervals"):
             named = node.get(key)
             for item in named.items if isinstance(named, Sequence) else ():

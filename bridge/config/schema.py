@@ -17,6 +17,7 @@ from bridge.config.routes import RouteSettings
 from bridge.config.schedules import ScheduleSettings
 from bridge.config.sections import SETTINGS
 from bridge.config.senders import SourceSettings
+from bridge.config.targets import SomebodyEntry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -48,6 +49,7 @@ def json_schema(channels: ChannelCatalogue, hooks: HookCatalogue) -> Schema:
         RecurringSilence,
         PersonSettings,
         ScheduleSettings,
+        SomebodyEntry,
     ]
     own += [*channel_models.values(), *hook_models.values()]
     references, definitions = _definitions(own)
@@ -74,7 +76,7 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
     return {
         "sources": _named(_optional(references[SourceSettings])),
         "channels": _named({"$ref": "#/$defs/Channel"}),
-        "receivers": _named(_NAMES),
+        "receivers": _named({"type": "array", "items": {"anyOf": [{"type": "string"}, references[SomebodyEntry]]}}),
         "escalations": _named(steps),
         "credentials": _named(_named({"type": "string"})),
         "hooks": _optional({"$ref": "#/$defs/Hooks"}),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from bridge.config.findings import Findings
 from bridge.config.names import Names
@@ -40,12 +40,15 @@ def _word(value: object) -> object:
 
 TargetText = Annotated[str, Field(min_length=1), BeforeValidator(_word, json_schema_input_type=str | SomebodyEntry)]
 """The word for whom an entry names: see `bridge.domain.target`."""
+TARGET: TypeAdapter[str] = TypeAdapter(TargetText)
 
 
-def judge_target(node: Node, names: Names, findings: Findings) -> None:
-    """An error if there is nobody of that name. A node of another form is judged by its model."""
+def judge_target(
+    node: Node, names: Names, findings: Findings, plain: Literal["receiver", "channel"] = "receiver"
+) -> None:
+    """An error if there is nobody of that name. A node of another form is judged by its model. `plain`: what a bare name is."""
     if isinstance(node, Scalar):
-        names.judge(node, "receiver", findings)
+        names.judge(node, plain, findings)
     elif isinstance(node, Mapping):
         for key, value in node.pairs:
             if isinstance(value, Scalar) and not value.is_null and key.text == "person":

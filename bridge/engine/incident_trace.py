@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bridge.domain.escalation import DueStep
-from bridge.engine import calling
+from bridge.engine import rules
 from bridge.engine.event import FlushData
 from bridge.engine.muting import INHIBITED, MUTED, WAITS
 from bridge.engine.quiet_ends import ACKNOWLEDGEMENT, SNOOZE
@@ -54,8 +54,8 @@ def _pending(one: Waiting, incident: Incident, members: Sequence[Member]) -> Pen
         times = f", repeat {step.done} of {step.times}" if step.done else ""
         detail = f"step {step.index + 1}{times}: {', '.join(step.notify)}"
         return Pending("step", one.due_at, step.escalation, detail, left is not None, left)
-    if one.kind == calling.TIMER:
-        rule = calling.DECODER.decode(one.data)
+    if one.kind == rules.TIMER:
+        rule = rules.decode(one.data)
         return Pending("rule", one.due_at, rule.person, str(rule), left is not None, left)
     if one.kind == SNOOZE:
         return Pending("snooze", one.due_at, incident.acknowledged_by)

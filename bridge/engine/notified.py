@@ -1,7 +1,7 @@
 """Whom words for targets come to at a moment: the channels that are told now, for whom, and the rules that come later.
 
 Somebody is always told: where nobody is on call, or who is cannot be reached, it is the schedule's fallback, else the
-bridge's, else the receiver that heard of the incident first.
+bridge's, else those whom the incident's route tells.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Whom(Struct, frozen=True):
         return ", ".join(f"{word} ({', '.join(self.called[word])})" if word in self.called else word for word in words)
 
 
-def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, otherwise: str = "") -> Whom:
-    """Whom the words come to. `otherwise`: the receiver for when there is no fallback."""
+def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, otherwise: tuple[str, ...] = ()) -> Whom:
+    """Whom the words come to. `otherwise`: the receivers for when there is no fallback, the first that is another one."""
     finding = _Finding(config, shifts, at, otherwise)
     for word in words:
         finding.add(word, "")
@@ -72,7 +72,7 @@ def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, oth
 
 
 class _Finding:
-    def __init__(self, config: Config, shifts: Shifts, at: datetime, otherwise: str) -> None:
+    def __init__(self, config: Config, shifts: Shifts, at: datetime, otherwise: tuple[str, ...]) -> None:
         self._config = config
         self._shifts = shifts
         self._at = at
@@ -130,9 +130,14 @@ class _Finding:
             self._miss(word, UNREACHABLE if known else GONE, fallback)
 
     def _miss(self, word: str, why: str, fallback: str | None) -> None:
-        instead = fallback or self._config.fallback or self._otherwise
+        choices = (fallback or self._config.fallback or "", *self._otherwise)
+        instead = next((name for name in choices if name and not self._in_vain(name)), "")
         missing = Missing(word, why, instead)
         self.missing.append(missing)
         if instead:
             self._seen.discard(instead)
             self.add(instead, str(missing))
+
+    def _in_vain(self, word: str) -> bool:
+        """Whether the word stands for people who were asked for already."""
+        return word in self._seen and Target.of(word).kind is not TargetKind.RECEIVER

@@ -10,15 +10,17 @@ from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
 from bridge.domain.target import together
-from bridge.engine import storm
+from bridge.engine import rules, storm
 from bridge.engine.doubt import waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
+from bridge.engine.notified import Whom, whom
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
 from bridge.storage.incidents import Incident
 
 NOBODY: Mapping[str, str] = {}
+_CALLS = frozenset({Reason.OPENED, Reason.REMINDER})
 
 
 async def tell(
@@ -28,13 +30,63 @@ async def tell(
 
     `first` says that the incident is new, so that nothing can be queued yet; `only_ends` that alerts ended and none began.
     """
-    of_storm = incident.group_hash == GROUP
-    channels: Iterable[str] = (incident.receiver,) if of_storm else work.generation.channels_of(incident.receiver)
     if first:
         await storm.opened(work, incident)
     if reason is Reason.RESOLVED and not first:
-        channels = await _who_heard(work, incident)
-    return await tell_channels(work, incident, channels, reason, first=first, only_ends=only_ends, note=note)
+        heard = await _who_heard(work, incident)
+        return await tell_channels(work, incident, heard, reason, only_ends=only_ends, note=note)
+    if incident.group_hash == GROUP:
+        return await tell_channels(
+            work, incident, (incident.receiver,), reason, first=first, only_ends=only_ends, note=note
+        )
+    found = behind(work, incident.receiver, incident)
+    told = await tell_found(work, incident, found, reason, first=first, only_ends=only_ends, note=note)
+    if found.later and reason in _CALLS:
+        await rules.write(work, incident.id, found.later, incident.receiver)
+    return told or bool(found.later)
+
+
+def behind(work: Work, receiver: str, incident: Incident | None = None) -> Whom:
+    """Whom a receiver comes to at this moment, also where it names people or whoever is on call."""
+    spare = otherwise(work, incident) if incident is not None else ()
+    return whom(work.generation.config, work.shifts, (receiver,), work.now, spare)
+
+
+def otherwise(work: Work, incident: Incident) -> tuple[str, ...]:
+    """Who is told of an incident where whoever it should be is not there, and there is no fallback."""
+    root = work.generation.root
+    route = work.generation.routes.get(incident.route, root)
+    return incident.receiver, route.receiver, root.receiver
+
+
+async def tell_found(
+    work: Work,
+    incident: Incident,
+    found: Whom,
+    reason: Reason,
+    *,
+    first: bool = False,
+    note: str = "",
+    step: str = "",
+    only_ends: bool = False,
+) -> bool:
+    """Queue what those are to be told who were found, and say for whom somebody stands in; whether anything was queued."""
+    for missing in found.missing:
+        work.record(
+            Kind.REROUTED, source=incident.source, incident=incident.id, reason=missing.why,
+            detail=f"{missing.target}: {missing.instead or 'nobody'}",
+        )  # fmt: skip
+    plainly = [name for name in found.channels if name not in found.instead]
+    told = await tell_channels(
+        work, incident, plainly, reason, first=first, note=note, step=step, only_ends=only_ends, people=found.channels
+    )
+    for channel, why in found.instead.items():
+        words = f"{note} {why}" if note else why
+        told |= await tell_channels(
+            work, incident, (channel,), reason, first=first, note=words, step=step, only_ends=only_ends,
+            people=found.channels,
+        )  # fmt: skip
+    return told
 
 
 async def tell_channels(
@@ -139,7 +191,7 @@ async def notice(work: Work, text: str, *, about: str = "", to: str = "") -> Non
     about, which is not used.
     """
     receiver = to or (work.generation.fallback_for(about) if about else work.generation.config.fallback or "")
-    for channel in work.generation.config.channels_of(receiver) if to else filter(None, (receiver,)):
+    for channel in behind(work, receiver).channels if to else filter(None, (receiver,)):
         live = await deliveries.add(work.tx, "", channel, receiver, Reason.NOTICE, text, work.now, work.now)
         work.effects.live.append(live)
 
@@ -163,7 +215,7 @@ def refusal(configured: ConfiguredChannel, reason: Reason, *, only_ends: bool = 
 
 def takes_ends(work: Work, receiver: str) -> bool:
     """Whether any channel of a receiver is told that alerts ended while others fire."""
-    found = (work.generation.channels.get(channel) for channel in work.generation.channels_of(receiver))
+    found = (work.generation.channels.get(channel) for channel in behind(work, receiver).channels)
     return any(one is None or not refusal(one, Reason.CHANGED, only_ends=True) for one in found)
 
 

@@ -15,8 +15,8 @@ from bridge.domain.act import ActDetail, Via
 from bridge.domain.alert import MANUAL, Alert, Status, Webhook, fingerprint
 from bridge.domain.audit import Kind
 from bridge.domain.episode import Episode
-from bridge.domain.errors import NotFound
 from bridge.domain.moment import new_id
+from bridge.engine import calling
 from bridge.engine.planner import Planner
 from bridge.engine.teamwork import Teamwork
 from bridge.engine.views import IncidentDetail
@@ -30,7 +30,8 @@ _ALERTNAME = "alertname"
 
 
 class Page(Struct, frozen=True):
-    """What somebody is paged for. `receiver` is a receiver or channel; if it is empty, the labels are routed.
+    """What somebody is paged for. `receiver` is a receiver, a channel, a person, or `on_call/SCHEDULE`; if it is empty, the
+    labels are routed.
 
     `key`: a page with the key of one that is not over yet is that one. Empty, and every page is new.
     """
@@ -50,7 +51,7 @@ class Paging(Teamwork):
         """Open an incident by hand and have its people told; gives it.
 
         Raises:
-            NotFound: no such receiver or channel.
+            NotFound: nobody is known by the name of the receiver.
         """
 
         async def decision(work: Work) -> tuple[str, str]:
@@ -96,12 +97,14 @@ async def _end_alert(work: Work, member: Member) -> None:
 
 
 def _route(work: Work, receiver: str) -> Route | None:
-    """The root route, with that receiver; None where the labels are to be routed."""
+    """The root route, with that receiver; None where the labels are to be routed.
+
+    Raises:
+        NotFound: there is nobody of that name.
+    """
     if not receiver:
         return None
-    if not work.generation.config.channels_of(receiver):
-        raise NotFound(f"no receiver or channel {receiver}")
-    return replace(work.generation.root, receiver=receiver, routes=())
+    return replace(work.generation.root, receiver=calling.word_for(work.generation.config, receiver), routes=())
 
 
 def _alert(work: Work, page: Page, by: str, key: str) -> Alert:

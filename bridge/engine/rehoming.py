@@ -41,7 +41,7 @@ async def _move(work: Work, claimed: Claimed) -> None:
     if incident is None:
         return
     route = work.generation.routes.get(incident.route, work.generation.root)
-    present = [name for name in work.generation.channels_of(route.receiver) if name in work.generation.channels]
+    present = [name for name in outbox.behind(work, route.receiver).channels if name in work.generation.channels]
     if not present:
         return
     channels = [name for name in present if not await incidents.was_told(work.tx, incident.id, name)]

@@ -96,7 +96,9 @@ async def _tell_again(work: Work, incident: Incident, restored: Restored) -> Non
     """Whoever was told of it in the copy, or should have been, and is not told by what waited or came since."""
     busy = await restoration.busy_channels(work.tx, incident.id, moment(restored.declared_at))
     heard = await incidents.channels_told_of_firing(work.tx, incident.id)
-    channels = [name for name in (*work.generation.channels_of(incident.receiver), *heard) if name not in busy]
+    channels = [
+        name for name in (*outbox.behind(work, incident.receiver, incident).channels, *heard) if name not in busy
+    ]
     note = (
         f"The bridge was restored from what it knew at {_hour(restored)}. What happened since is not known: this may be "
         "over already."

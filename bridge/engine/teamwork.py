@@ -9,13 +9,15 @@ from msgspec.structs import replace
 from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.errors import NotFound
-from bridge.domain.message import Reason
-from bridge.engine import outbox
+from bridge.domain.schedules import on_call as who_is_on_call
+from bridge.domain.target import Target, TargetKind
+from bridge.engine import calling
 from bridge.engine.escalator import take_next
+from bridge.engine.on_call import schedule_of
 from bridge.engine.queries import Queries
 from bridge.engine.views import IncidentDetail
 from bridge.engine.work import Work
-from bridge.storage import incidents, on_call
+from bridge.storage import incidents, on_call, timers
 from bridge.storage.incidents import Incident
 from bridge.storage.on_call import Comment, Responder
 
@@ -46,22 +48,30 @@ class Teamwork(Queries):
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
     async def assign(self, incident: str, to: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
-        """Say whose it is. He may take it over from whoever acknowledged it.
+        """Say whose it is: a name, or a word for a person or for whoever is on call. He may take it over from whoever
+        acknowledged it; whom the configuration knows is told, unless he says so himself.
 
         Raises:
-            NotFound: no such incident.
+            NotFound: no such incident, or the word is for nobody.
         """
 
         async def decision(work: Work) -> str:
             found = await get(work, incident)
             if found.state == "resolved":
                 return "the incident is resolved already; nothing to assign"
-            if found.owner == to:
-                return f"it is assigned to {to} already"
-            detail = str(ActDetail(via, to=to))
+            owner = _owner(work, to)
+            if not owner:
+                return f"nobody is on call for {Target.of(to).name}; it was not assigned"
+            if found.owner == owner:
+                return f"it is assigned to {owner} already"
+            detail = str(ActDetail(via, to=owner if owner == to else f"{to} ({owner})"))
             work.record(Kind.ASSIGNED, actor=by, source=found.source, incident=found.id, detail=detail)
-            owned = replace(found, owner=to, version=found.version + 1, updated_at=work.now)
+            owned = replace(found, owner=owner, version=found.version + 1, updated_at=work.now)
             await incidents.save(work.tx, owned)
+            person = work.generation.config.people.get(owner)
+            if person is not None and person.rules and owner != by:
+                word = str(Target(TargetKind.PERSON, owner))
+                await self._call(work, owned, word, f"assigned {owner}", f"{by} assigned this to {person.shown}.")
             return ""
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
@@ -69,28 +79,26 @@ class Teamwork(Queries):
     async def add_responder(
         self, incident: str, who: str, by: str, now: datetime, via: Via = Via.API
     ) -> IncidentDetail:
-        """Call a receiver or channel: it hears of the incident now, whoever has it, and of its end.
+        """Call a receiver, a channel, a person or whoever is on call: they hear of the incident now, whoever has it, and
+        of its end.
 
         Raises:
-            NotFound: no such incident, receiver or channel.
+            NotFound: no such incident, or nobody of that name.
         """
 
         async def decision(work: Work) -> str:
             found = await get(work, incident)
-            channels = work.generation.config.channels_of(who)
-            if not channels:
-                raise NotFound(f"no receiver or channel {who}")
+            word = calling.word_for(work.generation.config, who)
             if found.state == "resolved":
                 return "the incident is resolved already; nobody was called"
-            if not await on_call.call(work.tx, found.id, Responder(who, work.now, by)):
-                return f"{who} was called already"
-            detail = str(ActDetail(via, to=who))
+            if not await on_call.call(work.tx, found.id, Responder(word, work.now, by)):
+                return f"{word} was called already"
+            detail = str(ActDetail(via, to=calling.whom_now(work, found, (word,)).named((word,))))
             work.record(
                 Kind.ESCALATED, actor=by, source=found.source, incident=found.id, reason="responder", detail=detail
             )
-            note, step = f"{by} asks for help.", f"responder {who}"
-            told = await outbox.tell_channels(work, found, channels, Reason.ESCALATED, note=note, step=step)
-            return "" if told else f"no channel of {who} takes escalations: see its send_on"
+            told = await self._call(work, found, word, f"responder {word}", f"{by} asks for help.")
+            return "" if told else f"no channel of {word} takes escalations: see its send_on"
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
@@ -108,6 +116,29 @@ class Teamwork(Queries):
             return await take_next(work, found, by, via)
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
+
+    async def _call(self, work: Work, incident: Incident, word: str, step: str, note: str) -> bool:
+        """Call whom a word is for, whoever has the incident; whether anybody is told."""
+        told = await calling.call(work, incident, calling.whom_now(work, incident, (word,)), step, note=note)
+        if incident.quiet:
+            await timers.pause_steps(work.tx, incident.id, work.now)
+        return told
+
+
+def _owner(work: Work, to: str) -> str:
+    """The name behind whom somebody means; empty if nobody is on call.
+
+    Raises:
+        NotFound: the word is for nobody that there is.
+    """
+    target = Target.of(to)
+    if target.kind is TargetKind.RECEIVER:
+        return to
+    calling.word_for(work.generation.config, to)
+    if target.kind is TargetKind.PERSON:
+        return target.name
+    schedule = schedule_of(work.generation.config, work.shifts, target.name)
+    return next(iter(who_is_on_call(schedule, work.now)), "") if schedule else ""
 
 
 async def get(work: Work, incident: str) -> Incident:

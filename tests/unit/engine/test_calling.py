@@ -5,6 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from bridge.domain.errors import NotFound
+from bridge.engine.paging import Page
 from bridge.storage import deliveries
 from bridge.storage.deliveries import Stored, Wanted
 from tests.bridge_bench import START, Bench, engine, firing, resolved
@@ -33,8 +37,11 @@ route: {receiver: people, hooks: [dedupe, {escalate: night}]}
 """
 
 
-def config(notify: str, more: str = "") -> str:
-    return f"{PEOPLE}{more}\nescalations:\n  night:\n    - {{after: 10m, notify: [{notify}]}}\n"
+NIGHT = "escalations: {night: [{after: 10m, notify: [boss]}]}\n"
+
+
+def config(notify: str) -> str:
+    return f"{PEOPLE}escalations:\n  night:\n    - {{after: 10m, notify: [{notify}]}}\n"
 
 
 ON_CALL = config("{on_call: payments}")
@@ -117,3 +124,129 @@ async def test_where_nobody_is_on_call_the_fallback_of_the_schedule_is_told_and_
         assert bench.told()[1:] == ["boss escalated"]
         assert bench.sent[1].note == "Nobody is on call for empty."
         assert await details(bench, "rerouted") == [("nobody_on_call", "on_call/empty: boss")]
+
+
+async def test_a_route_may_tell_whoever_is_on_call(tmp_path: Path) -> None:
+    text = PEOPLE.replace("receiver: people, hooks: [dedupe, {escalate: night}]", "receiver: {on_call: payments}")
+    async with engine(tmp_path, text + "fallback: boss\n") as bench:
+        await bench.post(firing())
+        assert bench.told() == ["anna-slack opened"]
+        await bench.pass_time(minutes=5, step=60)
+        assert bench.told() == ["anna-slack opened", "anna-sms escalated"]
+        bench.clock.turn(hours=24)
+        await bench.post(firing(source="default", instance="two", name="Other"))
+        assert bench.told()[2:] == ["ben-slack opened"]
+        await bench.post(resolved(end=bench.clock.now()))
+        assert sorted(bench.told()[3:]) == ["anna-slack resolved", "anna-sms resolved"]
+
+
+async def test_a_receiver_tells_its_channels_and_its_people_each_channel_once(tmp_path: Path) -> None:
+    members = "receivers: {team: [people, ben-slack, {person: ben}, {on_call: payments}]}\nfallback: boss\n"
+    async with engine(tmp_path, PEOPLE.replace("receiver: people", "receiver: team") + members + NIGHT) as bench:
+        await bench.post(firing())
+        assert sorted(bench.told()) == ["anna-slack opened", "ben-slack opened", "people opened"]
+        assert await for_whom(bench) == {"people": "", "ben-slack": "ben", "anna-slack": "anna"}
+
+
+async def test_people_who_share_a_channel_are_told_there_once_and_the_delivery_is_for_both(tmp_path: Path) -> None:
+    text = config("{person: anna}, {person: ben}").replace("slack: anna-slack", "slack: ben-slack")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told()[1:] == ["ben-slack escalated"]
+        assert (await for_whom(bench))["ben-slack"] == "anna/ben"
+
+
+async def test_a_step_that_repeats_calls_again_and_lets_the_rules_run_once(tmp_path: Path) -> None:
+    text = ON_CALL.replace("[{on_call: payments}]}", "[{on_call: payments}], repeat: {every: 2m, times: 2}}")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=30, step=60)
+        assert bench.told()[1:] == ["anna-slack escalated"] * 3 + ["anna-sms escalated"]
+
+
+async def test_where_there_is_no_fallback_those_of_the_route_are_told(tmp_path: Path) -> None:
+    text = config("{on_call: empty}").replace("    fallback: boss\n", "")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told()[1:] == ["people escalated"]
+        assert await details(bench, "rerouted") == [("nobody_on_call", "on_call/empty: people")]
+
+
+async def test_who_is_on_call_and_has_no_channel_is_stood_in_for(tmp_path: Path) -> None:
+    text = config("{on_call: payments}").replace("people: [anna, ben]", "people: [carl]") + "fallback: boss\n"
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told()[1:] == ["boss escalated"]
+        assert bench.sent[1].note == "No channel reaches payments."
+        assert await details(bench, "rerouted") == [("unreachable", "on_call/payments: boss")]
+
+
+async def test_a_step_whose_schedule_was_taken_out_meanwhile_is_told_to_somebody_else(tmp_path: Path) -> None:
+    async with engine(tmp_path, ON_CALL) as bench:
+        await bench.post(firing())
+        bench.transactions.swap(bench.configure(config("boss").replace("  payments:", "  search:"), tmp_path))
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told()[1:] == ["people escalated"]
+        assert bench.sent[1].note == "on_call/payments is not in the configuration any more."
+
+
+async def test_a_rule_whose_person_was_taken_out_is_skipped_and_recorded(tmp_path: Path) -> None:
+    async with engine(tmp_path, ON_CALL) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        bench.transactions.swap(bench.configure(ON_CALL.replace("anna", "dora"), tmp_path))
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told() == ["people opened", "anna-slack escalated"]
+        assert await details(bench, "skipped") == [("gone", "anna, after 5m: sms")]
+
+
+async def test_a_page_by_hand_reaches_a_person_and_whoever_is_on_call(tmp_path: Path) -> None:
+    async with engine(tmp_path, config("boss")) as bench:
+        await bench.operator.page(Page("help", receiver="ben"), "alice", bench.clock.now())
+        await bench.operator.page(Page("help", receiver="on_call/payments"), "alice", bench.clock.now())
+        await bench.settle()
+        assert bench.told() == ["ben-slack opened", "anna-slack opened"]
+        await bench.pass_time(minutes=5, step=60)
+        assert bench.told()[2:] == ["anna-sms escalated"]
+        with pytest.raises(NotFound, match="nobody is known as on_call/search"):
+            await bench.operator.page(Page("help", receiver="on_call/search"), "alice", bench.clock.now())
+
+
+async def test_who_is_called_to_what_somebody_has_is_told_now_and_by_rule_only_if_it_is_given_back(
+    tmp_path: Path,
+) -> None:
+    async with engine(tmp_path, config("boss")) as bench:
+        await bench.post(firing())
+        incident = bench.sent[0].incident
+        await bench.operator.acknowledge(incident, "ben", bench.clock.now())
+        bench.clock.turn(seconds=1)
+        detail = await bench.operator.add_responder(incident, "on_call/payments", "ben", bench.clock.now())
+        assert [one.who for one in detail.responders] == ["on_call/payments"]
+        await bench.pass_time(minutes=20, step=60)
+        assert bench.told()[1:] == ["anna-slack escalated"]
+        assert bench.sent[1].note == "ben asks for help."
+        assert [(one.what, one.paused, one.left) for one in detail.pending if one.what == "rule"] == [
+            ("rule", True, 300.0)
+        ]
+
+
+async def test_whom_an_incident_is_assigned_to_is_told_unless_he_says_so_himself(tmp_path: Path) -> None:
+    async with engine(tmp_path, config("boss")) as bench:
+        await bench.post(firing())
+        incident = bench.sent[0].incident
+        detail = await bench.operator.assign(incident, "on_call/payments", "ben", bench.clock.now())
+        assert detail.incident.owner == "anna"
+        await bench.settle()
+        assert bench.told()[1:] == ["anna-slack escalated"]
+        assert bench.sent[1].note == "ben assigned this to anna."
+        await bench.operator.assign(incident, "ben", "ben", bench.clock.now())
+        await bench.settle()
+        assert len(bench.sent) == 2
+        again = await bench.operator.assign(incident, "on_call/empty", "ben", bench.clock.now())
+        assert again.note == "nobody is on call for empty; it was not assigned"
+        assert again.incident.owner == "ben"
+        with pytest.raises(NotFound, match="nobody is known as person/nobody"):
+            await bench.operator.assign(incident, "person/nobody", "ben", bench.clock.now())
