@@ -95,6 +95,7 @@ class Parts:
     async def load(self) -> tuple[int, int]:
         """Read what waits; gives how many deliveries and requests."""
         await self.silences.load()
+        await self.calendars.load()
         await doubt.begin(self.transactions, self._clock.now())
         return await self.sender.load(), await self.backlog.load()
 

@@ -143,6 +143,7 @@ class ScheduleSettings(Section):
     overrides: tuple[OverrideSettings, ...] = ()
     ical: CalendarSettings | None = None
     fallback: str | None = Field(default=None, min_length=1)
+    notices: bool = True
 
     @field_validator("layers")
     @classmethod
@@ -169,4 +170,5 @@ class ScheduleSettings(Section):
             layers=tuple(layer.to_domain(index, self.time_zone) for index, layer in enumerate(self.layers, start=1)),
             overrides=tuple(each.to_domain(self.time_zone) for each in self.overrides),
             fallback=self.fallback,
+            notices=self.notices,
         )

@@ -22,7 +22,7 @@ from bridge.domain.errors import BridgeError, ChannelError, SecretError
 from bridge.domain.person import Person
 from bridge.domain.schedules import Override, Stretch
 from bridge.domain.secret import Secret
-from bridge.engine import outbox
+from bridge.engine import handoffs, outbox
 from bridge.engine.on_call import OnCallBook
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
@@ -79,6 +79,13 @@ class CalendarReader:
     def stale(self) -> dict[str, str]:
         """Why the copy of a calendar is old, by the schedule's name."""
         return {name: found.problem for name, found in self._stored.items() if found.warned}
+
+    async def load(self) -> None:
+        """Read the copies that are kept, before anybody asks who is on call."""
+        config = self._transactions.generation().config
+        for found in await self._transactions.read(calendars.every) if config.calendars else ():
+            if found.schedule in config.calendars:
+                await self._take(found.schedule, found, config)
 
     async def step(self) -> float:
         """Fetch what is due and read what is new; the seconds until the next look."""
@@ -167,7 +174,10 @@ class CalendarReader:
             except _Failed as error:
                 _log.warning("calendar_not_read", schedule=name, problem=str(error))
                 return
+        changed = self._book.shifts.get(name) != shifts
         self._book.imported(name, shifts)
+        if changed and self._leads():
+            await handoffs.look(self._transactions, now)
         self._read[name] = _Read(found.digest, config.digest, now)
 
     async def _parsed(

@@ -71,6 +71,16 @@ def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, oth
     return Whom(finding.channels, finding.instead, tuple(finding.later), finding.called, tuple(finding.missing))
 
 
+def naming(config: Config, schedule: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The receivers and the escalations through which whoever is on call for a schedule is told."""
+    word = str(Target(TargetKind.ON_CALL, schedule))
+    receivers = {word, *(name for name, words in config.receivers.items() if word in words)}
+    escalations = {
+        name for name, steps in config.escalations.items() if any(receivers.intersection(step.notify) for step in steps)
+    }
+    return frozenset(receivers), frozenset(escalations)
+
+
 class _Finding:
     def __init__(self, config: Config, shifts: Shifts, at: datetime, otherwise: tuple[str, ...]) -> None:
         self._config = config

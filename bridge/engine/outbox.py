@@ -9,7 +9,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
-from bridge.domain.target import together
+from bridge.domain.target import Target, TargetKind, together
 from bridge.engine import rules, storm
 from bridge.engine.doubt import waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
@@ -194,6 +194,13 @@ async def notice(work: Work, text: str, *, about: str = "", to: str = "") -> Non
     for channel in behind(work, receiver).channels if to else filter(None, (receiver,)):
         live = await deliveries.add(work.tx, "", channel, receiver, Reason.NOTICE, text, work.now, work.now)
         work.effects.live.append(live)
+
+
+async def notice_for(work: Work, text: str, channel: str, person: str) -> None:
+    """Queue word from the bridge itself to a person by a channel of theirs."""
+    word = str(Target(TargetKind.PERSON, person))
+    live = await deliveries.add(work.tx, "", channel, word, Reason.NOTICE, text, work.now, work.now, person=person)
+    work.effects.live.append(live)
 
 
 async def _who_heard(work: Work, incident: Incident) -> list[str]:

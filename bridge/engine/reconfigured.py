@@ -1,4 +1,4 @@
-"""A configuration comes into force: its recurring silences, which alerts inhibit others, and what is hidden no longer."""
+"""A configuration comes into force: its recurring silences, who is on call, which alerts inhibit others, and what is hidden no longer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from bridge.engine import groups, muting, recurring
+from bridge.engine import groups, handoffs, muting, recurring
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
@@ -22,6 +22,7 @@ _WOKEN = 50
 async def adopt(transactions: Transactions, now: datetime) -> None:
     """Bring what is stored in line with the configuration in force. Page by page, beside everything else."""
     await recurring.look(transactions, now)
+    await handoffs.look(transactions, now)
     inhibition = transactions.generation().inhibition
     rules = ",".join(sorted(inhibition.keys))
     if await transactions.read(lambda tx: journal.fact(tx, _RULES)) != rules or transactions.owner:

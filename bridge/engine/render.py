@@ -24,6 +24,7 @@ MAX_LISTED = 20
 _MAX_TITLE = 250
 _MAX_NAME = 100
 _MAX_SUMMARY = 500
+_MAX_NOTICE = 5000
 _MAX_LABEL = 100
 _MAX_NAMES = 3
 _KEY_LABELS = ("cluster", "namespace", "service", "job", "instance", "pod", "host")
@@ -161,6 +162,8 @@ def _name(view: IncidentView, common_labels: Mapping[str, str]) -> str:
 
 def _text(view: IncidentView, firing: Sequence[AlertView], resolved: Sequence[AlertView]) -> str:
     lines: list[str] = []
+    if view.reason is Reason.NOTICE and (words := _lines_of(view)):
+        return words
     opening = _opening(view)
     if opening:
         lines.append(opening)
@@ -169,6 +172,12 @@ def _text(view: IncidentView, firing: Sequence[AlertView], resolved: Sequence[Al
     if view.truncated:
         lines.append(f"The sender left out {view.truncated} more.")
     return "\n".join(lines)
+
+
+def _lines_of(view: IncidentView) -> str:
+    """What a notice says where it has several lines, which stay lines."""
+    text = "\n".join(alert.annotations.get("summary", "") for alert in view.alerts)
+    return text[:_MAX_NOTICE] if "\n" in text.strip() else ""
 
 
 def _opening(view: IncidentView) -> str:

@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import calling, groups, quiet, quiet_ends, recurring, rules, silencing
+from bridge.engine import calling, groups, handoffs, quiet, quiet_ends, recurring, rules, silencing
 from bridge.engine.escalator import take_step
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
@@ -40,6 +40,7 @@ _BY_THEMSELVES: Mapping[str, Callable[[Transactions, Timer, datetime], Awaitable
 _TAKEN: Mapping[str, Callable[[Work, Timer], Awaitable[None]]] = {
     "group": groups.tick,
     "storm": look,
+    handoffs.TIMER: handoffs.turn,
     "alert": replay,
     rules.TIMER: calling.take_rule,
     quiet_ends.SNOOZE: quiet.end_snooze,

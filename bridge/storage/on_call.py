@@ -1,13 +1,17 @@
-"""What people said about incidents, and who was called to them by hand."""
+"""What people said about incidents, who was called to them by hand, and what somebody takes over who is on call next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
 from bridge.domain.moment import micros, moment
 from bridge.storage.transaction import Tx
+
+_LABELS = msgspec.json.Decoder(dict[str, str])
 
 
 class Comment(Struct, frozen=True):
@@ -20,11 +24,33 @@ class Comment(Struct, frozen=True):
 
 
 class Responder(Struct, frozen=True):
-    """A receiver or channel that somebody called to an incident."""
+    """A receiver, a channel or the word for a person or schedule that somebody called to an incident."""
 
     who: str
     at: datetime
     by: str
+
+
+class OpenIncident(Struct, frozen=True):
+    """An incident that is not over, as far as somebody is told of it who takes over. `owner` is who has it."""
+
+    id: str
+    labels: Mapping[str, str]
+    severity: str
+    state: str
+    owner: str
+    opened_at: datetime
+
+
+async def open_of(
+    tx: Tx, receivers: Iterable[str], escalations: Iterable[str], limit: int
+) -> tuple[int, list[OpenIncident]]:
+    """What is not over of those that these receivers are told of, or that go by these escalations: how many, and the
+    oldest of them.
+    """
+    rows = await tx.all("incidents_open_of", _json(receivers), _json(escalations), limit)
+    found = [OpenIncident(row[0], _LABELS.decode(row[1]), row[2], row[3], row[4], moment(row[5])) for row in rows]
+    return (rows[0][6] if rows else 0), found
 
 
 async def comment(tx: Tx, incident: str, said: Comment) -> None:
@@ -52,3 +78,7 @@ async def call(tx: Tx, incident: str, responder: Responder) -> bool:
 async def responders(tx: Tx, incident: str) -> list[Responder]:
     """Who was called to an incident, the first first."""
     return [Responder(row[0], moment(row[1]), row[2]) for row in await tx.all("responders_of", incident)]
+
+
+def _json(values: Iterable[str]) -> str:
+    return msgspec.json.encode(list(values)).decode()

@@ -44,7 +44,7 @@ class Override(Struct, frozen=True):
 
 class Schedule(Struct, frozen=True):
     """A schedule by name. `imported` are shifts of a calendar: a layer under all others. `fallback` is a receiver's name,
-    for when nobody is on call.
+    for when nobody is on call. `notices`: whoever is on call next hears of it at the hand-off.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Schedule(Struct, frozen=True):
     overrides: tuple[Override, ...] = ()
     imported: tuple[Override, ...] = ()
     fallback: str | None = None
+    notices: bool = True
 
     def people(self) -> frozenset[str]:
         """Everybody who is named in it."""
@@ -88,6 +89,12 @@ def on_call(schedule: Schedule, at: datetime) -> tuple[str, ...]:
 def shift_at(schedule: Schedule, at: datetime) -> Shift | None:
     """The shift under way at a moment."""
     return next(iter(shifts(schedule, at, at + _SHORTEST)), None)
+
+
+def next_change(schedule: Schedule, after: datetime, within: timedelta) -> datetime | None:
+    """When whoever is on call changes next, or may; None if that is not within this span."""
+    moments = [at for shift in shifts(schedule, after, after + within)[:2] for at in (shift.begin, shift.end)]
+    return min((at for at in moments if after < at <= after + within), default=None)
 
 
 def shifts(schedule: Schedule, begin: datetime, end: datetime) -> tuple[Shift, ...]:

@@ -217,3 +217,19 @@ async def test_what_is_known_beside_dead_letters_is_found_by_incident_and_channe
     assert found.told == {("i1", "a"): (lives[1].id, NOW)}
     assert found.firing == {("i1", "a")}
     assert list(found.incidents) == ["i1"]
+
+
+async def test_a_delivery_knows_the_people_it_is_for(database: Database) -> None:
+    async def two(tx: Tx) -> tuple[int, int]:
+        live = await deliveries.add(tx, "i1", "chat", "team", Reason.ESCALATED, "", NOW, NOW, person="anna/ben")
+        other = await deliveries.add(tx, "i2", "chat", "team", Reason.ESCALATED, "", NOW, NOW)
+        return live.id, other.id
+
+    first, second = await do(database, two)
+    [queued] = await look(database, deliveries.queued, "i1", "chat")
+    assert (queued.person, (await do(database, claimed, first)).person) == ("anna/ben", "anna/ben")
+    assert (await look(database, deliveries.claim_all, [first]))[first].person == "anna/ben"
+    await do(database, deliveries.inherit, first, Reason.ESCALATED, NOW, NOW)
+    await do(database, deliveries.inherit, second, Reason.ESCALATED, NOW, NOW, person="carl")
+    listed = await look(database, deliveries.page, 0, ["pending"], Wanted(), 10)
+    assert {one.id: one.person for one in listed} == {first: "anna/ben", second: "carl"}

@@ -80,7 +80,8 @@ class History:
     def deliver(self, *kinds: Kind) -> int:
         """A delivery whose attempts and end are these kinds; what waits at the end stays `pending`. Gives its id."""
         number = self._connection.execute(
-            _SQL["delivery_add"], ("i1", "chat", "team", "opened", "pending", "", _micros(self.now), _micros(self.now))
+            _SQL["delivery_add"],
+            ("i1", "chat", "team", "opened", "pending", "", _micros(self.now), _micros(self.now), ""),
         ).lastrowid
         attempts = 0
         state = "pending"

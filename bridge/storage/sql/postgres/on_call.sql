@@ -30,3 +30,9 @@ DELETE FROM comments WHERE incident = $1 AND number IN (SELECT number FROM comme
 
 -- name: responders_prune
 DELETE FROM responders WHERE incident = $1 AND who IN (SELECT who FROM responders WHERE incident = $2 ORDER BY who LIMIT $3);
+
+-- Only what is not over is looked at: an index is for that.
+-- name: incidents_open_of
+SELECT id, labels, severity, state, acknowledged_by, opened_at, count(*) OVER () FROM incidents
+WHERE state <> 'resolved' AND (receiver IN (SELECT jsonb_array_elements_text($1::jsonb)) OR escalation IN (SELECT jsonb_array_elements_text($2::jsonb)))
+ORDER BY opened_at, id LIMIT $3;

@@ -30,3 +30,9 @@ DELETE FROM comments WHERE incident = ? AND number IN (SELECT number FROM commen
 
 -- name: responders_prune
 DELETE FROM responders WHERE incident = ? AND who IN (SELECT who FROM responders WHERE incident = ? ORDER BY who LIMIT ?);
+
+-- Only what is not over is looked at: an index is for that.
+-- name: incidents_open_of
+SELECT id, labels, severity, state, acknowledged_by, opened_at, count(*) OVER () FROM incidents
+WHERE state <> 'resolved' AND (receiver IN (SELECT value FROM json_each(?)) OR escalation IN (SELECT value FROM json_each(?)))
+ORDER BY opened_at, id LIMIT ?;
