@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from bridge.app.calendars import with_copies
 from bridge.app.files import database_path, database_url, http_of, keyring_of, read_files, registries_of
 from bridge.config.load import Loaded
 from bridge.config.model import Config
@@ -26,6 +28,8 @@ from bridge.secrets.redaction import Redactor
 from bridge.storage.postgres_address import Address, parse_address
 from bridge.storage.snapshot import open_to_read
 
+_AROUND = timedelta(days=40)
+"""How far from the moment that is asked about calendars are read."""
 _ALONE = "there is no database at {}: no silence is known, no alert that fires, no open incident"
 
 
@@ -62,9 +66,12 @@ async def explain(path: Path, ask: Ask, *, database: bool = True) -> Explained:
 
 async def _answer(loaded: Loaded, config: Config, http: HttpClient, ask: Ask, *, database: bool) -> Explained:
     opener = (SecretOpener if ask.io else _HooksMayStaySealed).of(config, keyring_of(config))
+    now = SystemClock().now()
+    if database:
+        at = moment_of(ask, now)
+        config, _ = await with_copies(config, at - _AROUND, at + _AROUND)
     generation = Builder(*registries_of(loaded), http, Redactor()).build(config, opener)
     ground = Ground(generation, Silences(), None, adopted=False, sealed=True)
-    now = SystemClock().now()
     async with AsyncExitStack() as stack:
         note = ""
         place = _place(config) if database else None

@@ -81,7 +81,9 @@ class Parts:
         )
 
     def _ground(self) -> Ground:
-        return Ground(self.transactions.generation(), self.transactions.silences, self.transactions)
+        return Ground(
+            self.transactions.generation(), self.transactions.silences, self.transactions, shifts=self.on_call.shifts
+        )
 
     def leads(self) -> bool:
         """Whether this bridge does what is done once for all."""

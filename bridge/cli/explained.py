@@ -9,6 +9,7 @@ import typer
 
 from bridge.cli.tables import pairs
 from bridge.engine.explaining_views import (
+    Called,
     Explained,
     ExplainedAlert,
     ExplainedGroup,
@@ -88,6 +89,7 @@ class _Page:
         yield from _indented(self._hooks(group.hooks))
         for channel in group.channels:
             yield from _indented(_channel(channel))
+        yield from _indented(_called(group.called))
         if group.escalation:
             yield escape(f"{_INDENT}Escalation {group.escalation}, unless somebody acknowledges:")
         for step in group.steps:
@@ -96,6 +98,7 @@ class _Page:
             yield escape(f"{_INDENT * 2}after {step.after}{at}{repeat}: {', '.join(step.notify)}")
             for channel in step.channels:
                 yield from _indented(_indented(_indented(_channel(channel))))
+            yield from _indented(_indented(_indented(_called(step.called))))
 
     def _verdict(self, group: ExplainedGroup) -> str:
         if group.told:
@@ -123,11 +126,19 @@ class _Page:
         return "" if moment is None else moment.astimezone(self._zone).isoformat(" ", "seconds")
 
 
+def _called(called: Called) -> Iterator[str]:
+    for word, people in called.on_call.items():
+        yield escape(f"{word}: {', '.join(people)}")
+    for rule in called.rules:
+        yield escape(f"{rule.person}, {rule.after} later unless somebody acknowledges: {', '.join(rule.channels)}")
+
+
 def _channel(channel: Told) -> Iterator[str]:
     own = channel.why in _OF_A_CHANNEL
     said = f": not told, {_WORDS[channel.why]}" if own else ""
     problem = f" ({channel.problem})" if channel.problem else ""
-    yield escape(f"channel {channel.channel} [{channel.type}] {channel.reason}{said}{problem}")
+    whom = f" for {channel.person}" if channel.person else ""
+    yield escape(f"channel {channel.channel} [{channel.type}] {channel.reason}{whom}{said}{problem}")
     if not own:
         yield escape(f"{_INDENT}{channel.title}")
         yield from (escape(f"{_INDENT}{line}") for line in channel.text.splitlines())

@@ -83,7 +83,7 @@ def assign(
 
 def call(
     incident: Annotated[str, typer.Argument()],
-    who: Annotated[str, typer.Argument(help="a receiver or channel")],
+    who: Annotated[str, typer.Argument(help="a receiver, a channel, a person, or on_call/SCHEDULE")],
     by: By = None,
     url: Url = None,
     token: TokenOption = None,
@@ -91,7 +91,7 @@ def call(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Call a receiver or channel to an incident: it hears of it now, and of its end."""
+    """Call somebody to an incident: they hear of it now, and of its end."""
     _each(connect(url, token, config), [incident], "responders", f"{who} is called", {"who": who}, by, as_json=as_json)
 
 
@@ -102,7 +102,12 @@ def page(
     severity: Annotated[str, typer.Option("--severity")] = "",
     label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="repeatable")] = None,
     receiver: Annotated[
-        str, typer.Option("--receiver", metavar="NAME", help="a receiver or channel; else the labels are routed")
+        str,
+        typer.Option(
+            "--receiver",
+            metavar="NAME",
+            help="a receiver, a channel, a person, or on_call/SCHEDULE; else the labels are routed",
+        ),
     ] = "",
     key: Annotated[str, typer.Option("--key", help="with the key of a page that goes on, it is that page")] = "",
     by: By = None,

@@ -21,6 +21,7 @@ from bridge.engine.explaining_state import Group, Joined, Key, State, known, loa
 from bridge.engine.explaining_tree import Room
 from bridge.engine.explaining_views import Explained, ExplainedAlert, ExplainedGroup, HookVerdict
 from bridge.engine.generation import Generation, group_hash
+from bridge.engine.on_call import Shifts
 from bridge.engine.planner import notification_of_alert
 from bridge.hooks.api import Hold, Pass, Verdict
 from bridge.routing.route import Route
@@ -36,7 +37,7 @@ _AT_ONCE = 4
 
 class Ground(Struct, frozen=True):
     """What a dry run stands on. `database` is None where there is none. `adopted`: what inhibits is kept in it by the rules
-    of this configuration. `sealed`: credentials are not expected to open.
+    of this configuration. `sealed`: credentials are not expected to open. `shifts`: what calendars say.
     """
 
     generation: Generation
@@ -44,6 +45,7 @@ class Ground(Struct, frozen=True):
     database: Reader | None
     adopted: bool = True
     sealed: bool = False
+    shifts: Shifts = {}
 
 
 class _Routed(Struct, frozen=True):
@@ -77,7 +79,9 @@ class Explainer:
             ground = self._ground()
             at = moment_of(ask, now)
             request = request_of(ask, ground.generation.config, at)
-            return await _DryRun(ground, request, at, How(ask.io, ground.sealed), fresh=ask.fresh).explained()
+            return await _DryRun(
+                ground, request, at, How(ask.io, ground.sealed, shifts=ground.shifts), fresh=ask.fresh
+            ).explained()
 
 
 class _DryRun:

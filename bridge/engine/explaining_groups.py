@@ -15,8 +15,9 @@ from bridge.engine.explaining_hiding import Hiding
 from bridge.engine.explaining_hooks import Watched, watch
 from bridge.engine.explaining_messages import Teller
 from bridge.engine.explaining_news import Looked, Party, Stop, first_look, news_of, stop_of
-from bridge.engine.explaining_views import EscalationStep, ExplainedGroup, GroupAlert, Timeline, Told
+from bridge.engine.explaining_views import Called, EscalationStep, ExplainedGroup, GroupAlert, Timeline, Told
 from bridge.engine.generation import Generation
+from bridge.engine.on_call import Shifts
 from bridge.engine.render import IncidentView
 from bridge.engine.telling import REASONS
 from bridge.hooks.api import Notification, Transition
@@ -27,12 +28,13 @@ SUPPOSED = "supposed"
 
 class How(Struct, frozen=True):
     """`io`: hooks that wait for something run, too. `sealed` as in `Teller`. `unheard`: nobody was told of what fires, where
-    no incident is open.
+    no incident is open. `shifts`: what calendars say.
     """
 
     io: bool = True
     sealed: bool = False
     unheard: bool = True
+    shifts: Shifts = {}
 
 
 async def explain_group(hiding: Hiding, request: Webhook, party: Party, now: datetime, how: How) -> ExplainedGroup:
@@ -43,7 +45,7 @@ async def explain_group(hiding: Hiding, request: Webhook, party: Party, now: dat
     watched = await watch(generation.chain(party.route.id), _notification(looked), io=how.io)
     stop = stop_of(generation, looked, watched.judged)
     teller = _teller(generation, request, looked, watched, how)
-    channels = teller.channels(_names(generation, looked), REASONS[looked.news.transition])
+    channels, called = _told(teller, looked)
     if not stop.why and not any(channel.told for channel in channels):
         stop = Stop("no_channel_wants_it")
     until = stop.until if stop.why else looked.at
@@ -68,7 +70,8 @@ async def explain_group(hiding: Hiding, request: Webhook, party: Party, now: dat
         told_at=told_at,
         channels=_stopped(channels, stop.why),
         escalation=escalation,
-        steps=_steps(teller.steps(escalation, told_at), stop.why),
+        steps=_steps(teller.steps(escalation, told_at, looked.at), stop.why),
+        called=called,
     )
 
 
@@ -102,12 +105,12 @@ def _notification(looked: Looked) -> Notification:
     )
 
 
-def _names(generation: Generation, looked: Looked) -> tuple[str, ...]:
-    """Whom the receiver stands for; of an end in an incident those who were told of a firing."""
-    joined = looked.party.joined
-    if joined is not None and looked.news.transition is Transition.RESOLVED:
-        return joined.heard
-    return generation.channels_of(looked.party.route.receiver)
+def _told(teller: Teller, looked: Looked) -> tuple[tuple[Told, ...], Called]:
+    """Whom the receiver comes to; of an end in an incident those who were told of a firing."""
+    joined, transition = looked.party.joined, looked.news.transition
+    if joined is not None and transition is Transition.RESOLVED:
+        return teller.channels(joined.heard, REASONS[transition]), Called()
+    return teller.called((looked.party.route.receiver,), REASONS[transition], looked.at)
 
 
 def _escalation(looked: Looked, watched: Watched) -> str:
@@ -159,7 +162,7 @@ def _teller(generation: Generation, request: Webhook, looked: Looked, watched: W
         fired_and_resolved=resolved and incident is None and how.unheard,
     )
     ended = tuple(alert_view(_enriched(alert, watched)) for alert in looked.news.ended)
-    return Teller(generation, view, ended, how.sealed)
+    return Teller(generation, view, ended, how.sealed, how.shifts)
 
 
 def _enriched(alert: Alert, watched: Watched) -> Alert:

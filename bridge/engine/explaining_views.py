@@ -91,7 +91,7 @@ class GroupAlert(Struct, frozen=True):
 class Told(Struct, frozen=True):
     """One channel: the words it would get, also where it would not be told. `why` says why it would not: `send_on`,
     `send_resolved` (it wants no such word), `channel_unusable`, `no_such_channel`, or what stops its whole group.
-    `problem` is what is wrong with the channel here.
+    `problem` is what is wrong with the channel here. `person` names the people it is for, joined by `/`.
     """
 
     channel: str
@@ -103,6 +103,22 @@ class Told(Struct, frozen=True):
     title: str = ""
     text: str = ""
     note: str = ""
+    person: str = ""
+
+
+class LaterRule(Struct, frozen=True):
+    """A rule of a person's that comes `after` he was called, unless somebody acknowledges: the channels it uses."""
+
+    person: str
+    after: str
+    channels: tuple[str, ...]
+
+
+class Called(Struct, frozen=True):
+    """The people behind receivers and steps at that moment. `on_call`: who is, by the word for the schedule."""
+
+    on_call: Mapping[str, tuple[str, ...]] = {}
+    rules: tuple[LaterRule, ...] = ()
 
 
 class EscalationStep(Struct, frozen=True):
@@ -116,6 +132,7 @@ class EscalationStep(Struct, frozen=True):
     channels: tuple[Told, ...]
     every: str = ""
     times: int = 0
+    called: Called = Called()
 
 
 class Timeline(Struct, frozen=True):
@@ -156,6 +173,7 @@ class ExplainedGroup(Struct, frozen=True):
     channels: tuple[Told, ...]
     escalation: str
     steps: tuple[EscalationStep, ...]
+    called: Called = Called()
 
 
 class Explained(Struct, frozen=True):

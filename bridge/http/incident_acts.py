@@ -62,19 +62,20 @@ class CommentAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class AssignAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whose it is to be: a name."""
+    """Whose it is to be: a name, or `person/NAME` or `on_call/SCHEDULE`."""
 
     to: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class CallAct(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which receiver or channel is to be called."""
+    """Who is to be called: a receiver, a channel, a person, or `on_call/SCHEDULE`."""
 
     who: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class PageByHand(IncidentAct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What somebody is paged for. `receiver` (or a channel) is told; without it the labels are routed.
+    """What somebody is paged for. `receiver` is told: also a channel, a person, or `on_call/SCHEDULE`; without it the labels
+    are routed.
 
     `key`: a page with the key of one that is not over yet is that one; without it every page is new.
     """
@@ -133,7 +134,7 @@ class IncidentActsApi:
                 Role.RESPONDER, IncidentDetail, body=AssignAct, problems=(400, 404, 415, 422, 503),
             ),
             Operation(
-                "POST", f"{_ONE}/responders", self._handler(CallAct, self._call), "Call a receiver or channel to it",
+                "POST", f"{_ONE}/responders", self._handler(CallAct, self._call), "Call somebody to it",
                 Role.RESPONDER, IncidentDetail, body=CallAct, problems=(400, 404, 415, 422, 503),
             ),
         )  # fmt: skip

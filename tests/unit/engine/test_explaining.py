@@ -16,7 +16,7 @@ from bridge.domain.alert import Alert
 from bridge.domain.message import Reason
 from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.explaining_ask import Ask, BadAsk
-from bridge.engine.explaining_views import Explained, ExplainedGroup
+from bridge.engine.explaining_views import Called, Explained, ExplainedGroup, LaterRule
 from bridge.routing.matchers import parse_matchers
 from bridge.routing.silences import Silence, Silences
 from bridge.storage import timers
@@ -50,7 +50,14 @@ TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 
 
 def explainer(bench: Bench) -> Explainer:
-    return Explainer(lambda: Ground(bench.transactions.generation(), bench.transactions.silences, bench.transactions))
+    return Explainer(
+        lambda: Ground(
+            bench.transactions.generation(),
+            bench.transactions.silences,
+            bench.transactions,
+            shifts=bench.transactions.on_call.shifts,
+        )
+    )
 
 
 async def explained(bench: Bench, *alerts: Alert, at: str = "", source: str = "") -> Explained:
@@ -356,3 +363,29 @@ async def test_a_question_does_not_keep_the_loop_for_long(tmp_path: Path) -> Non
         await explained(bench, *[firing(f"Down{number}", team="db") for number in range(100)])
         ticking.cancel()
         assert ticks > 200
+
+
+async def test_people_are_those_on_call_at_each_steps_time_with_the_rules_that_follow(tmp_path: Path) -> None:
+    people = """
+people:
+  anna: {channels: {slack: chat2, sms: pager}, rules: [{notify: slack}, {after: 5m, notify: sms}]}
+  ben: {channels: {slack: chat3}}
+schedules:
+  payments: {layers: [{people: [anna, ben], every: daily, start: 2026-03-01, at: "12:10"}], fallback: people}
+"""
+    text = CONFIGURATION.replace("notify: [pager]", "notify: [{on_call: payments}]").replace(
+        "notify: [crew]", "notify: [{on_call: payments}]"
+    )
+    text = text.replace("receivers:\n", "  chat2: {type: console}\n  chat3: {type: console}\nreceivers:\n") + people
+    async with engine(tmp_path, text) as bench:
+        steps = one(await explained(bench, firing())).steps
+        assert [[(told.channel, told.person, told.note) for told in step.channels] for step in steps] == [
+            [("people", "", "Nobody is on call for payments.")],
+            [("chat2", "anna", "")],
+        ]
+        assert [step.called for step in steps] == [
+            Called(),
+            Called({"on_call/payments": ("anna",)}, (LaterRule("anna", "5m", ("pager",)),)),
+        ]
+        later = one(await explained(bench, firing(), at="2026-03-02T12:00:00Z")).steps
+        assert [[told.channel for told in step.channels] for step in later] == [["chat2"], ["chat3"]]

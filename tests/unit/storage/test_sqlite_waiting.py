@@ -76,7 +76,7 @@ def incident(name: str, group: str) -> Sequence[Value]:
 
 
 def delivery(incident: str) -> Sequence[Value]:
-    return (incident, "people", "people", "opened", "pending", "", 1, 1)
+    return (incident, "people", "people", "opened", "pending", "", 1, 1, "")
 
 
 def request(body: bytes = b"{}") -> Sequence[Value]:
