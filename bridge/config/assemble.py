@@ -123,7 +123,7 @@ class _Assembly:
         sources = named.sources()
         entries = named.channels(channels)
         receivers = named.receivers(names)
-        escalations = named.escalations(names)
+        escalations = named.escalations(names, entries)
         on_call = OnCallSections(sections, self.fields, names, findings)
         people, (schedules, calendars) = on_call.people(), on_call.schedules()
         route, pre_routing = self._routing(team_routes, names, hooks)

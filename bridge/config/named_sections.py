@@ -16,6 +16,7 @@ from bridge.config.names import Names
 from bridge.config.registries import ChannelCatalogue
 from bridge.config.sections import Sections
 from bridge.config.senders import SourceSettings
+from bridge.config.step_names import judge_names, judge_runs
 from bridge.config.targets import TARGET, judge_target
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
@@ -102,14 +103,16 @@ class NamedSections:
             found[name] = self._members(name, node, names)
         return found
 
-    def escalations(self, names: Names) -> MappingType[str, tuple[Step, ...]]:
+    def escalations(self, names: Names, channels: MappingType[str, ChannelEntry]) -> MappingType[str, tuple[Step, ...]]:
         found = {}
         for name, (_, node) in self._sections.entries("escalations").items():
             steps = validate_type(STEPS, plain(node), node, f"escalations.{name}", self._findings)
             if steps is None:
                 continue
             found[name] = tuple(step.to_domain() for step in steps)
-            self._judge_steps(found[name], node, names)
+            self._judge_order(found[name], node)
+            judge_names(node, names, self._findings)
+            judge_runs(node, channels, self._findings)
         return found
 
     def _members(self, receiver: str, node: Sequence, names: Names) -> tuple[str, ...]:
@@ -127,14 +130,11 @@ class NamedSections:
             judge_target(item, names, self._findings, "channel")
         return tuple(words)
 
-    def _judge_steps(self, steps: SequenceType[Step], node: Node, names: Names) -> None:
+    def _judge_order(self, steps: SequenceType[Step], node: Node) -> None:
         items = node.items if isinstance(node, Sequence) else ()
         for index, item in enumerate(items):
             if index and steps[index].after <= steps[index - 1].after:
                 self._findings.error(item.mark, "the steps are in the order of their times: `after` must grow")
-            notify = item.get("notify") if isinstance(item, Mapping) else None
-            for named in notify.items if isinstance(notify, Sequence) else ():
-                judge_target(named, names, self._findings)
 
     def _judge_channel_fallback(self, entry: ChannelEntry, node: Node, channels: frozenset[str]) -> None:
         named = node.get("fallback") if isinstance(node, Mapping) else None

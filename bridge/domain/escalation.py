@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Repeat(Struct, frozen=True):
@@ -12,18 +13,35 @@ class Repeat(Struct, frozen=True):
     times: int
 
 
+class Condition(Struct, frozen=True, omit_defaults=True):
+    """When a step is taken. `matchers`: an alert that fires matches them all. `intervals`: names of time intervals; the step
+    waits until one of them begins. `more_than` alerts began in the last `within_seconds`, if that is not 0.
+    """
+
+    matchers: tuple[str, ...] = ()
+    intervals: tuple[str, ...] = ()
+    more_than: int = 0
+    within_seconds: float = 0.0
+
+
 class Step(Struct, frozen=True):
     """`after` counts from the moment the incident's first notification became sendable. `notify`: words for targets, see
-    `bridge.domain.target`.
+    `bridge.domain.target`. `run`: channels that do something. Later than `max_late` the step is not taken any more.
     """
 
     after: timedelta
     notify: tuple[str, ...]
     repeat: Repeat | None = None
+    run: tuple[str, ...] = ()
+    condition: Condition = Condition()
+    max_late: timedelta = timedelta()
 
 
 class DueStep(Struct, frozen=True):
-    """A step waiting to be taken. `done` counts the times it was taken already. Stored as the timer's data."""
+    """A step waiting to be taken. `done` counts the times it was taken already. Stored as the timer's data.
+
+    `max_late_seconds` 0: it is never too late.
+    """
 
     escalation: str
     index: int
@@ -31,6 +49,18 @@ class DueStep(Struct, frozen=True):
     every_seconds: float = 0.0
     times: int = 0
     done: int = 0
+    run: tuple[str, ...] = ()
+    condition: Condition = Condition()
+    max_late_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return self.named(", ".join(self.notify))
+
+    def named(self, whom: str) -> str:
+        """What the audit calls it; `whom` says who is told."""
+        repeated = f", repeat {self.done} of {self.times}" if self.done else ""
+        runs = f"runs {', '.join(self.run)}" if self.run else ""
+        return f"{self.escalation} step {self.index + 1}{repeated}: {'; '.join(filter(None, (whom, runs)))}"
 
 
 def schedule(name: str, steps: tuple[Step, ...], start: datetime) -> tuple[tuple[datetime, DueStep], ...]:
@@ -44,6 +74,9 @@ def schedule(name: str, steps: tuple[Step, ...], start: datetime) -> tuple[tuple
                 notify=step.notify,
                 every_seconds=step.repeat.every.total_seconds() if step.repeat else 0.0,
                 times=step.repeat.times if step.repeat else 0,
+                run=step.run,
+                condition=step.condition,
+                max_late_seconds=step.max_late.total_seconds(),
             ),
         )
         for index, step in enumerate(steps)
@@ -61,4 +94,4 @@ def again(step: DueStep, due: datetime, now: datetime) -> tuple[datetime, DueSte
     following = due + every
     if following <= now:
         following = now + every
-    return following, DueStep(step.escalation, step.index, step.notify, step.every_seconds, step.times, step.done + 1)
+    return following, replace(step, done=step.done + 1)

@@ -14,15 +14,21 @@ from msgspec.structs import replace
 from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
+from bridge.domain.duration import format_duration
 from bridge.domain.escalation import DueStep, again
+from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
-from bridge.engine import calling, groups
+from bridge.engine import calling, groups, outbox
 from bridge.engine.notified import Whom
+from bridge.engine.step_conditions import MISSED, TAKEN, Verdict, asks_for_alerts, judge
 from bridge.engine.work import Work
 from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
 from bridge.storage.timers import Timer
 
+WINDOW = "window"
+"""The kind of the timer of a step that waits for a time interval. No clock of it stands still: windows come by the clock."""
+_MISSED = "{}: a step of its escalation was not taken: {}. It was due {} ago."
 _DECODER = msgspec.json.Decoder(DueStep)
 _ENCODER = msgspec.json.Encoder()
 
@@ -34,9 +40,13 @@ async def take_step(work: Work, timer: Timer) -> bool:
     incident = await incidents.get(work.tx, timer.incident)
     if incident is None or incident.state != "open":
         reason = incident.state if incident else "incident_gone"
-        work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=_name(step))
+        work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=str(step))
         return False
     if await calling.hidden(work, incident, timer):
+        return False
+    verdict = await _judged(work, incident, step, timer.due_at)
+    if verdict is not TAKEN:
+        await _leave(work, incident, step, timer, verdict)
         return False
     found = calling.whom_now(work, incident, step.notify)
     work.record(
@@ -45,6 +55,36 @@ async def take_step(work: Work, timer: Timer) -> bool:
     await _tell(work, incident, step, found, timer.due_at)
     crashpoint("esc.after_claim")
     return True
+
+
+async def open_window(work: Work, timer: Timer) -> None:
+    """The time interval that a step waited for begins: it is due, unless somebody has the incident; then it waits on."""
+    incident = await incidents.get(work.tx, timer.incident)
+    if incident is None or incident.state == "resolved":
+        return
+    await timers.add(work.tx, "step", work.now, timer.data, incident=incident.id)
+    work.effects.due(work.now)
+    if incident.quiet:
+        await timers.pause_steps(work.tx, incident.id, work.now)
+
+
+async def _judged(work: Work, incident: Incident, step: DueStep, due_at: datetime) -> Verdict:
+    members = await incidents.members(work.tx, incident.id) if asks_for_alerts(step.condition) else []
+    return judge(step, due_at, work.now, [member.shown for member in members], work.generation.intervals)
+
+
+async def _leave(work: Work, incident: Incident, step: DueStep, timer: Timer, verdict: Verdict) -> None:
+    """Do not take a step now: it waits for its time interval, or it is skipped, which is on record. What was missed is said."""
+    kind = Kind.HELD if verdict.until else Kind.SKIPPED
+    work.record(kind, source=incident.source, incident=incident.id, reason=verdict.why, detail=str(step))
+    if verdict.until is not None:
+        await timers.add(work.tx, WINDOW, verdict.until, timer.data, incident=incident.id)
+        work.effects.due(verdict.until)
+        return
+    if verdict.why in MISSED:
+        late = work.now - timer.due_at
+        await outbox.notice(work, _MISSED.format(_title(incident), step, format_duration(late)))
+    await _repeat(work, incident, step, timer.due_at)
 
 
 async def take_next(work: Work, incident: Incident, by: str, via: Via) -> str:
@@ -76,7 +116,12 @@ async def _tell(
     """Tell whom a step comes to, and write when it repeats."""
     key = f"{step.escalation}#{step.index}#{step.done}"
     await calling.call(work, incident, found, key, note=note)
+    await outbox.tell_channels(work, incident, step.run, Reason.ESCALATED, step=key, note=note)
     await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
+    await _repeat(work, incident, step, due_at)
+
+
+async def _repeat(work: Work, incident: Incident, step: DueStep, due_at: datetime) -> None:
     following = again(step, due_at, work.now)
     if following is not None:
         due, repeated = following
@@ -84,7 +129,9 @@ async def _tell(
         work.effects.due(due)
 
 
-def _name(step: DueStep, found: Whom | None = None) -> str:
-    repeated = f", repeat {step.done} of {step.times}" if step.done else ""
-    names = found.named(step.notify) if found else ", ".join(step.notify)
-    return f"{step.escalation} step {step.index + 1}{repeated}: {names}"
+def _name(step: DueStep, found: Whom) -> str:
+    return step.named(found.named(step.notify))
+
+
+def _title(incident: Incident) -> str:
+    return incident.group_labels.get("alertname") or incident.labels.get("alertname") or incident.id

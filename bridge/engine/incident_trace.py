@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.domain.escalation import DueStep
 from bridge.engine import rules
+from bridge.engine.escalator import WINDOW
 from bridge.engine.event import FlushData
 from bridge.engine.muting import INHIBITED, MUTED, WAITS
 from bridge.engine.quiet_ends import ACKNOWLEDGEMENT, SNOOZE
@@ -49,11 +50,10 @@ async def pending(tx: Tx, incident: Incident, members: Sequence[Member]) -> tupl
 
 def _pending(one: Waiting, incident: Incident, members: Sequence[Member]) -> Pending:
     left = None if one.left is None else one.left.total_seconds()
-    if one.kind == "step":
+    if one.kind in {"step", WINDOW}:
         step = _STEP.decode(one.data)
-        times = f", repeat {step.done} of {step.times}" if step.done else ""
-        detail = f"step {step.index + 1}{times}: {', '.join(step.notify)}"
-        return Pending("step", one.due_at, step.escalation, detail, left is not None, left)
+        detail = str(step).removeprefix(f"{step.escalation} ")
+        return Pending(one.kind, one.due_at, step.escalation, detail, left is not None, left)
     if one.kind == rules.TIMER:
         rule = rules.decode(one.data)
         return Pending("rule", one.due_at, rule.person, str(rule), left is not None, left)

@@ -14,8 +14,7 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import calling, groups, handoffs, quiet, quiet_ends, recurring, rules, silencing
-from bridge.engine.escalator import take_step
+from bridge.engine import calling, escalator, groups, handoffs, quiet, quiet_ends, recurring, rules, silencing
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
 from bridge.engine.late import replay
@@ -43,6 +42,7 @@ _TAKEN: Mapping[str, Callable[[Work, Timer], Awaitable[None]]] = {
     handoffs.TIMER: handoffs.turn,
     "alert": replay,
     rules.TIMER: calling.take_rule,
+    escalator.WINDOW: escalator.open_window,
     quiet_ends.SNOOZE: quiet.end_snooze,
     quiet_ends.ACKNOWLEDGEMENT: quiet.end_acknowledgement,
 }
@@ -142,7 +142,7 @@ class Timekeeper:
                 if timer.due_at > work.now or not await timers.take(work.tx, timer):
                     continue  # the clock was set back meanwhile, or another took it
                 if timer.kind == "step":
-                    if await take_step(work, timer):
+                    if await escalator.take_step(work, timer):
                         lags.append((work.now - timer.due_at).total_seconds())
                 else:
                     await _TAKEN[timer.kind](work, timer)

@@ -101,7 +101,7 @@ class TimelineEntry(Struct, frozen=True):
 
 class Pending(Struct, frozen=True):
     """Something the incident waits for, at `at`. `what`: `look` (at its group), `judgement` (by its route's hooks), `step`
-    (of its escalation), `rule` (by which somebody who was called is told next), `snooze` (its end), `acknowledgement` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
+    (of its escalation), `window` (a time interval that a step waits for), `rule` (by which somebody who was called is told next), `snooze` (its end), `acknowledgement` (its end). `why`: of a look `opened`, `news`, `end_of_mute` or `reminder`; of a judgement `queued`, or the
     reason a hook held it for; of a step the escalation's name; of a rule whose it is; of a snooze who snoozed; of an acknowledgement `reminds` or `expires`. `detail` is for people. While a step or a rule is `paused` its clock
     stands still, with `left` seconds to go.
     """

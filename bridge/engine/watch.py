@@ -48,6 +48,7 @@ _WELL_ENOUGH = QUIET | {Concern.LOOP_LAGS, Concern.CHECKPOINT_OVERDUE, Concern.C
 _TIMERS: Mapping[str, tuple[Concern, str]] = {
     "step": (Concern.ESCALATION_OVERDUE, "an escalation step is not taken, though it is due"),
     "rule": (Concern.ESCALATION_OVERDUE, "somebody who was called is not told by his next rule, though it is due"),
+    "window": (Concern.ESCALATION_OVERDUE, "an escalation step waits on, though its time interval began"),
     "flush": (Concern.JUDGEMENT_OVERDUE, "an incident is not judged, though it is due"),
     "snooze": (Concern.ESCALATION_OVERDUE, "a snooze is not ended, though it is over"),
     "acknowledgement": (Concern.ESCALATION_OVERDUE, "an acknowledgement does not expire, though it is over"),

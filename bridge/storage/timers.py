@@ -13,7 +13,7 @@ from bridge.storage.transaction import Tx
 class Timer(Struct, frozen=True):
     """`kind`: `step` (an escalation goes on), `rule` (somebody is called in a further way), `flush` (an incident is judged again), `alert` (a report is judged again),
     `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at),
-    `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded), `handoff` (who is on call may have changed).
+    `window` (the time interval begins that a step waits for), `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded), `handoff` (who is on call may have changed).
 
     `data` is the kind's own text.
     """
@@ -69,8 +69,8 @@ async def of_alert(tx: Tx, alert: int) -> list[tuple[int, str]]:
 
 
 async def steps(tx: Tx, incident: str) -> list[Timer]:
-    """The steps not taken, the next first, whether their clock runs or stands still."""
-    return await of_incident(tx, incident, "step")
+    """The steps not taken, the next first, whether their clock runs or stands still; then those that wait for a time interval."""
+    return [*await of_incident(tx, incident, "step"), *await of_incident(tx, incident, "window")]
 
 
 async def of_incident(tx: Tx, incident: str, kind: str) -> list[Timer]:

@@ -116,7 +116,7 @@ UPDATE timers SET due_at = $1 WHERE id = $2;
 SELECT id, data FROM timers WHERE alert = $1 AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = $1 AND kind IN ('step', 'rule', 'snooze', 'acknowledgement');
+DELETE FROM timers WHERE incident = $1 AND kind IN ('step', 'window', 'rule', 'snooze', 'acknowledgement');
 
 -- name: quiet_ends_delete
 DELETE FROM timers WHERE incident = $1 AND kind IN ('snooze', 'acknowledgement');

@@ -117,7 +117,7 @@ UPDATE timers SET due_at = ? WHERE id = ?;
 SELECT id, data FROM timers WHERE alert = ? AND alert <> 0;
 
 -- name: steps_delete
-DELETE FROM timers WHERE incident = ? AND kind IN ('step', 'rule', 'snooze', 'acknowledgement');
+DELETE FROM timers WHERE incident = ? AND kind IN ('step', 'window', 'rule', 'snooze', 'acknowledgement');
 
 -- name: quiet_ends_delete
 DELETE FROM timers WHERE incident = ? AND kind IN ('snooze', 'acknowledgement');
