@@ -180,7 +180,7 @@ class _Assembly:
     def _routing(
         self, team_routes: tuple[Node, ...], names: Names, catalogue: HookCatalogue
     ) -> tuple[Route | None, tuple[HookCall, ...]]:
-        hooks = HookReader(catalogue, self.fields, self.findings, names.escalations)
+        hooks = HookReader(catalogue, self.fields, self.findings, names)
         pre_routing = tuple(call for node in self.sections.lists.get("hooks", []) for call in hooks.read_list(node))
         if not self.sections.routes:
             return None, pre_routing

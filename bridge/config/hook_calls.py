@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.config.fields import FieldReader
 from bridge.config.findings import Findings
+from bridge.config.names import Names
 from bridge.config.problems import did_you_mean
 from bridge.config.registries import HookCatalogue
 from bridge.config.validation import locate, validate_model
@@ -16,18 +17,17 @@ from bridge.hooks.api import HookOptions
 from bridge.routing.route import HookCall
 
 ESCALATE = "escalate"
+HOLD = "hold"
 
 
 class HookReader:
-    """Reads hook lists; every hook must be on offer, its options valid, and `escalate` name an escalation."""
+    """Reads hook lists; every hook must be on offer, its options valid, `escalate` name an escalation and `hold` time intervals."""
 
-    def __init__(
-        self, catalogue: HookCatalogue, fields: FieldReader, findings: Findings, escalations: frozenset[str]
-    ) -> None:
+    def __init__(self, catalogue: HookCatalogue, fields: FieldReader, findings: Findings, names: Names) -> None:
         self._catalogue = catalogue
         self._fields = fields
         self._findings = findings
-        self._escalations = escalations
+        self._names = names
 
     def read_list(self, node: Node) -> tuple[HookCall, ...]:
         """The calls in their order; those that do not validate are reported and left out."""
@@ -55,6 +55,8 @@ class HookReader:
             return None
         if name.text == ESCALATE:
             self._judge_escalation(options, valid)
+        elif name.text == HOLD:
+            self._judge_intervals(options, valid)
         return HookCall(name.text, json.dumps(data, ensure_ascii=False, sort_keys=True), str(name.mark))
 
     def _model(self, name: Scalar) -> type[HookOptions] | None:
@@ -81,9 +83,21 @@ class HookReader:
         return data
 
     def _judge_escalation(self, options: Node, valid: HookOptions) -> None:
-        own = [name for name in type(valid).model_fields if name not in HookOptions.model_fields]
-        for name in own:
-            value = getattr(valid, name)
-            if isinstance(value, str) and value not in self._escalations:
+        for name, value in _own(valid):
+            if isinstance(value, str) and value not in self._names.escalations:
                 mark = locate(options, [name]).mark
-                self._findings.unknown_name(mark, "escalation", value, self._escalations)
+                self._findings.unknown_name(mark, "escalation", value, self._names.escalations)
+
+    def _judge_intervals(self, options: Node, valid: HookOptions) -> None:
+        for name, value in _own(valid):
+            for interval in value if name == "until" and isinstance(value, tuple) else ():
+                if interval not in self._names.intervals:
+                    mark = locate(options, [name]).mark
+                    self._findings.unknown_name(mark, "time interval", interval, self._names.intervals)
+
+
+def _own(options: HookOptions) -> list[tuple[str, object]]:
+    """The options that are the hook's alone."""
+    return [
+        (name, getattr(options, name)) for name in type(options).model_fields if name not in HookOptions.model_fields
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -19,6 +20,7 @@ from bridge.hooks.api import HookContext
 from bridge.hooks.chain import Chain, Link
 from bridge.hooks.registry import HookRegistry
 from bridge.net import HttpClient
+from bridge.routing.intervals import TimeInterval, opens
 from bridge.routing.route import HookCall
 from bridge.secrets.redaction import Redactor
 from bridge.templates import Templates
@@ -47,7 +49,7 @@ class Builder:
         made: dict[tuple[HookCall, ...], Chain] = {}
         for route in routes.values():
             if route.hooks not in made:
-                made[route.hooks] = self._chain(route.hooks, opener)
+                made[route.hooks] = self._chain(route.hooks, opener, intervals)
         return Generation(
             digest=config.digest,
             config=config,
@@ -55,7 +57,7 @@ class Builder:
             routes=routes,
             channels=channels,
             chains={name: made[route.hooks] for name, route in routes.items()},
-            before=self._chain(config.hooks, opener) if config.hooks else None,
+            before=self._chain(config.hooks, opener, intervals) if config.hooks else None,
             escalations=config.escalations,
             severities=config.severity,
             templates=Templates(),
@@ -93,16 +95,17 @@ class Builder:
             return ConfiguredChannel(name, sealed, None, credential, str(error), people)
         return ConfiguredChannel(name, options, channel, credential, people=people)
 
-    def _chain(self, calls: tuple[HookCall, ...], opener: SecretOpener) -> Chain:
-        return Chain(tuple(self._hook(call, opener) for call in calls))
+    def _chain(self, calls: tuple[HookCall, ...], opener: SecretOpener, intervals: Mapping[str, TimeInterval]) -> Chain:
+        context = HookContext(self._http, partial(opens, intervals))
+        return Chain(tuple(self._hook(call, opener, context) for call in calls))
 
-    def _hook(self, call: HookCall, opener: SecretOpener) -> Link:
+    def _hook(self, call: HookCall, opener: SecretOpener, context: HookContext) -> Link:
         try:
             options = opener.options(self._hooks.parse(call.name, call.options), "hooks", call.name)
         except SecretError as error:
             raise ConfigError(f"{call.where}: hook {call.name}: {error}") from error
         self._register(options)
-        return self._hooks.create(call.name, options, HookContext(http=self._http))
+        return self._hooks.create(call.name, options, context)
 
     def _register(self, options: BaseModel) -> None:
         for secret in secrets_in(options):

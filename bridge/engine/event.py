@@ -59,7 +59,8 @@ class FlushData(Struct, frozen=True):
     """An event that waits to be judged (again); stored as a timer's data.
 
     `alerts` are (source, org, fingerprint). `held` is the reason a hook gave, empty if only its turn is awaited. `due` says
-    that it is a reminder the route's `repeat_interval` asks for, or word of what a silence or a mute had kept back.
+    that it is a reminder the route's `repeat_interval` asks for, or word of what a silence or a mute had kept back. `drops`: if it is
+    over before it is judged, nobody hears of it.
     """
 
     transition: Transition
@@ -68,3 +69,4 @@ class FlushData(Struct, frozen=True):
     held: str = ""
     severity_before: str = ""
     due: bool = False
+    drops: bool = False

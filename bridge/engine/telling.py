@@ -32,11 +32,15 @@ _DECODER = msgspec.json.Decoder(FlushData)
 
 async def tell_of(work: Work, incident: Incident, data: FlushData, alerts: tuple[Alert, ...]) -> Incident:
     """Judge what happened to an incident, now or when its hooks have run; gives the incident as it is to be saved."""
-    if not data.first:
-        queued = await _take_queued(work, incident, data)
-        if queued is not None:
-            await wait(work, incident, *queued)
-            return incident
+    waiting = None if data.first else await timers.flush_of(work.tx, incident.id)
+    if waiting is not None:
+        await timers.delete(work.tx, waiting.id)
+        older = _DECODER.decode(waiting.data)
+        if older.drops and data.transition is Transition.RESOLVED and incident.told_at is None:
+            suppress(work, incident, "hold", "resolved_while_held", older.held)
+        else:
+            await wait(work, incident, _joined(work, incident, older, data), waiting)
+        return incident
     chain = work.generation.chain(incident.route)
     if chain.does_io:
         await wait(work, incident, data, None)
@@ -44,24 +48,21 @@ async def tell_of(work: Work, incident: Incident, data: FlushData, alerts: tuple
     return await apply(work, incident, data, chain.judge(notification_of(incident, data, alerts, work.now)))
 
 
-async def _take_queued(work: Work, incident: Incident, data: FlushData) -> tuple[FlushData, timers.Timer] | None:
-    """Join an event to one that still waits for its judgement, so that one incident is judged once and in order."""
-    waiting = await timers.flush_of(work.tx, incident.id)
-    if waiting is None:
-        return None
-    await timers.delete(work.tx, waiting.id)
-    older = _DECODER.decode(waiting.data)
+def _joined(work: Work, incident: Incident, older: FlushData, data: FlushData) -> FlushData:
+    """An event and the one that still waits for its judgement as one, so that an incident is judged once and in order."""
     opens = older.transition is Transition.OPENED and data.transition is not Transition.RESOLVED
     news = data.transition is not Transition.REPEAT
-    merged = FlushData(
+    # What a hook holds by its severity is judged anew when it gets worse.
+    worse = news and work.generation.severities.rises(data.severity_before, incident.severity)
+    return FlushData(
         transition=older.transition if opens or not news else data.transition,
         alerts=tuple(dict.fromkeys((*older.alerts, *data.alerts))),
         first=older.first,
-        held=older.held if data.transition is not Transition.RESOLVED else "",
+        held="" if data.transition is Transition.RESOLVED or worse else older.held,
         severity_before=older.severity_before,
         due=older.due or data.due,
+        drops=older.drops,
     )
-    return merged, waiting
 
 
 async def wait(work: Work, incident: Incident, data: FlushData, waiting: timers.Timer | None) -> None:
@@ -106,7 +107,7 @@ async def apply(work: Work, incident: Incident, data: FlushData, judged: Judged)
 
 
 async def _hold(work: Work, incident: Incident, data: FlushData, hook: str, verdict: Hold) -> Incident:
-    held = replace(data, held=verdict.reason)
+    held = replace(data, held=verdict.reason, drops=verdict.drops)
     await timers.add(work.tx, "flush", verdict.until, _ENCODER.encode(held).decode(), incident=incident.id)
     work.effects.due(verdict.until)
     work.record(Kind.HELD, source=incident.source, incident=incident.id, reason=verdict.reason, detail=hook)

@@ -7,7 +7,7 @@ or `Hold` itself. What it adds is kept; what it drops is recorded with its reaso
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -99,10 +99,11 @@ class Drop(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
-    """Judge again at `until` (a time with a zone)."""
+    """Judge again at `until` (a time with a zone). `drops`: of what is over by then nobody hears, unless he was told before."""
 
     until: datetime
     reason: str
+    drops: bool = False
 
 
 Verdict = Pass | Drop | Hold
@@ -120,10 +121,19 @@ class HookOptions(BaseModel):
     )
 
 
+def _always(_names: Sequence[str], at: datetime) -> datetime:
+    return at
+
+
 class HookContext(Struct, frozen=True):
-    """What a hook may use: handed to its constructor."""
+    """What a hook may use: handed to its constructor.
+
+    `opens(names, at)`: the first moment from `at` on that is in one of these time intervals of the configuration; `at` itself
+    if there are none of these names, or none of them ever begins.
+    """
 
     http: HttpClient
+    opens: Callable[[Sequence[str], datetime], datetime] = _always
 
 
 class Hook(Protocol):

@@ -175,7 +175,10 @@ async def test_what_an_outage_made_overdue_is_taken_once_and_what_is_too_late_is
         bench.clock.turn(hours=2)
         await bench.settle()
         assert bench.told() == ["people opened", "desk notice", "boss escalated"]
-        assert "Down: a step of its escalation was not taken: night step 1: pager. It was due 1h55m ago." in bench.sent[1].text
+        assert (
+            "Down: a step of its escalation was not taken: night step 1: pager. It was due 1h55m ago."
+            in bench.sent[1].text
+        )
         assert await details(bench, "skipped") == [("too_late", "night step 1: pager")]
 
 
