@@ -95,7 +95,9 @@ class _Page:
         for step in group.steps:
             at = f", {self._time(step.at)}" if step.at else ""
             repeat = f", and every {step.every}, {step.times} times" if step.times else ""
-            yield escape(f"{_INDENT * 2}after {step.after}{at}{repeat}: {', '.join(step.notify)}")
+            when = f", if: {step.when}" if step.when else ""
+            does = [", ".join(step.notify), f"runs {', '.join(step.run)}" if step.run else ""]
+            yield escape(f"{_INDENT * 2}after {step.after}{at}{repeat}{when}: {'; '.join(filter(None, does))}")
             for channel in step.channels:
                 yield from _indented(_indented(_indented(_channel(channel))))
             yield from _indented(_indented(_indented(_called(step.called))))

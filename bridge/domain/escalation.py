@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bridge.domain.duration import format_duration
+
 
 class Repeat(Struct, frozen=True):
     every: timedelta
@@ -22,6 +24,18 @@ class Condition(Struct, frozen=True, omit_defaults=True):
     intervals: tuple[str, ...] = ()
     more_than: int = 0
     within_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """In words; empty if there is none."""
+        parts = []
+        if self.matchers:
+            parts.append(f"an alert has {', '.join(self.matchers)}")
+        if self.within_seconds:
+            within = format_duration(timedelta(seconds=self.within_seconds))
+            parts.append(f"more than {self.more_than} alerts began within {within}")
+        if self.intervals:
+            parts.append(f"waits for {' or '.join(self.intervals)}")
+        return "; ".join(parts)
 
 
 class Step(Struct, frozen=True):

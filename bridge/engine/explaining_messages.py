@@ -63,10 +63,12 @@ class Teller(Struct, frozen=True):
                     after=format_duration(step.after),
                     at=None if start is None else start + step.after,
                     notify=step.notify,
-                    channels=channels,
+                    channels=(*channels, *self.channels(step.run, Reason.ESCALATED)),
                     every=format_duration(step.repeat.every) if step.repeat else "",
                     times=step.repeat.times if step.repeat else 0,
                     called=called,
+                    run=step.run,
+                    when=str(step.condition),
                 )
             )
         return tuple(found)

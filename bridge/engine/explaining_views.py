@@ -123,7 +123,7 @@ class Called(Struct, frozen=True):
 
 class EscalationStep(Struct, frozen=True):
     """Who is told next while nobody acknowledges: `after` the first word, at `at`, and again `every` so often, `times`
-    times.
+    times. `run` is what it does, `when` the condition on which it is taken, in words; empty if there is none.
     """
 
     after: str
@@ -133,6 +133,8 @@ class EscalationStep(Struct, frozen=True):
     every: str = ""
     times: int = 0
     called: Called = Called()
+    run: tuple[str, ...] = ()
+    when: str = ""
 
 
 class Timeline(Struct, frozen=True):
