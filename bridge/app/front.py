@@ -20,8 +20,9 @@ from bridge.domain.errors import ConfigError
 from bridge.http.access import Access, is_loopback
 from bridge.http.application import main_application, observe_application
 from bridge.http.body import BodyReader
+from bridge.http.callbacks import Callbacks
 from bridge.http.gate import Gate
-from bridge.http.limits import Limits
+from bridge.http.limits import Limits, outside_limits
 from bridge.http.pace import FailurePace
 from bridge.http.server import Listener
 from bridge.http.tls import ServerTls, TlsFiles
@@ -55,8 +56,11 @@ class Front:
             prefix=prefix,
             client_certificates=certified,
         )
+        small = BodyReader(outside_limits(limits))
+        self._callbacks = Callbacks(bridge.asks, small, self._gate, bridge.metrics, clock, settings.url)
         app = main_application(
             webhooks=self._webhooks,
+            callbacks=self._callbacks,
             operator=bridge.operator,
             explainer=bridge.explainer,
             schedules=bridge.on_call,
@@ -118,6 +122,7 @@ class Front:
         """Take no new requests, answer those in hand."""
         listeners = [listener for listener in (self.main, self.observe) if listener is not None]
         await asyncio.gather(*(listener.stop() for listener in listeners))
+        await self._callbacks.stop()
 
 
 def limits_of(settings: ServerSettings) -> Limits:

@@ -11,6 +11,7 @@ from bridge.app.stages import Run, Stages
 from bridge.audit.chain import new_chain_id
 from bridge.domain.clock import Clock
 from bridge.engine import doubt
+from bridge.engine.asks import Asks
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
 from bridge.engine.calendars import CalendarReader
@@ -65,6 +66,7 @@ class Parts:
         self.backlog = Backlog(transactions, parse, metrics, clock)
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
+        self.asks = Asks(transactions, keys, metrics)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = transactions.on_call
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)

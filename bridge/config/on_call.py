@@ -33,6 +33,7 @@ class OnCallSections:
     def people(self) -> MappingType[str, Person]:
         found: dict[str, Person] = {}
         known: dict[str, str] = {}
+        held: dict[tuple[str, str], str] = {}
         for key, node, settings in self._each("people", PersonSettings):
             if not is_entry_name(key.text):
                 self._findings.error(key.mark, f"{key.text!r} cannot be a name: no '/', no control characters")
@@ -42,6 +43,11 @@ class OnCallSections:
             for email in person.emails:
                 if known.setdefault(email, key.text) != key.text:
                     self._findings.error(key.mark, f"people: {known[email]!r} has the address {email!r} too")
+            for kind, accounts in person.accounts.items():
+                for account in accounts:
+                    if held.setdefault((kind, account), key.text) != key.text:
+                        whose = held[kind, account]
+                        self._findings.error(key.mark, f"people: {whose!r} has the {kind} account {account!r} too")
         return found
 
     def schedules(self) -> tuple[MappingType[str, Schedule], MappingType[str, CalendarSettings]]:

@@ -26,6 +26,18 @@ class RuleSettings(Section):
     notify: Texts
 
 
+Accounts = Annotated[tuple[str, ...], BeforeValidator(one_or_many, json_schema_input_type=str | list[str])]
+
+
+class AccountSettings(Section):
+    """What services know a person by, as they say it when somebody acts there."""
+
+    slack: Accounts = Field(default=(), description="member ids (U…)")
+    telegram: Accounts = Field(default=(), description="user ids, which are numbers")
+    phone: Accounts = Field(default=(), description="numbers that text messages come from (+…)")
+    pagerduty: Accounts = Field(default=(), description="user ids (P…)")
+
+
 class PersonSettings(Section):
     """Who can be on call. `channels` are names of channels by a kind of one's own choice; `rules` use the kinds.
 
@@ -37,6 +49,7 @@ class PersonSettings(Section):
     email: Texts | None = None
     channels: dict[str, str] = Field(default={})
     rules: tuple[RuleSettings, ...] = ()
+    accounts: AccountSettings = AccountSettings()
 
     @model_validator(mode="after")
     def _judged(self) -> Self:
@@ -54,4 +67,5 @@ class PersonSettings(Section):
         if not rules and self.channels:
             rules = (Rule(timedelta(), tuple(self.channels)),)
         emails = tuple(text.strip().lower() for text in self.email or ())
-        return Person(key, self.name or key, self.time_zone, self.channels, rules, emails)
+        accounts = {kind: known for kind, known in self.accounts if known}
+        return Person(key, self.name or key, self.time_zone, self.channels, rules, emails, accounts)

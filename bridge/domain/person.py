@@ -17,7 +17,8 @@ class Rule(Struct, frozen=True):
 
 class Person(Struct, frozen=True):
     """`name` is the key under `people:`, `shown` what others read. `channels` are names of channels by kind; without
-    channels nothing but an acknowledgement by hand reaches back. `emails` are in lower case.
+    channels nothing but an acknowledgement by hand reaches back. `emails` are in lower case. `accounts` are what services
+    know the person by, by kind (`slack`, `telegram`, `phone`, `pagerduty`).
     """
 
     name: str
@@ -26,6 +27,7 @@ class Person(Struct, frozen=True):
     channels: Mapping[str, str]
     rules: tuple[Rule, ...]
     emails: tuple[str, ...] = ()
+    accounts: Mapping[str, tuple[str, ...]] = {}
 
     def told(self, kinds: tuple[str, ...]) -> tuple[str, ...]:
         """The channels of these kinds, each once."""

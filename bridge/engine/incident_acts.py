@@ -15,7 +15,7 @@ from bridge.domain.message import Reason
 from bridge.engine import outbox, quiet
 from bridge.engine.paging import Paging, end_page
 from bridge.engine.teamwork import get
-from bridge.engine.transactions import Transactions
+from bridge.engine.transactions import Units
 from bridge.engine.views import IncidentDetail
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
@@ -29,7 +29,7 @@ class IncidentActs(Paging):
     An act that changes nothing says so in the answer's `note`.
     """
 
-    def __init__(self, transactions: Transactions, metrics: Metrics) -> None:
+    def __init__(self, transactions: Units, metrics: Metrics) -> None:
         super().__init__(transactions)
         self._metrics = metrics
 

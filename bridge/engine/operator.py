@@ -10,11 +10,17 @@ from bridge.engine import replay
 from bridge.engine.backups import BackupFacts, put_on_record
 from bridge.engine.incident_acts import IncidentActs
 from bridge.engine.replay import Ask
+from bridge.engine.transactions import Transactions
 from bridge.engine.views import DeliveryView, ReplayPage
+from bridge.observe.metrics import Metrics
 
 
 class Operator(IncidentActs):
     """Acts for a person; `by` is who. Every act is one transaction with its audit record."""
+
+    def __init__(self, transactions: Transactions, metrics: Metrics) -> None:
+        super().__init__(transactions, metrics)
+        self._whole = transactions
 
     async def retry(self, delivery: str, by: str, now: datetime) -> DeliveryView:
         """Give a dead or parked delivery a new life; it tells the present state. One that has nothing left to say, or
@@ -38,7 +44,7 @@ class Operator(IncidentActs):
         Raises:
             NotFound: no such incident, or neither such a channel nor a letter for it.
         """
-        return await replay.replay(self._transactions, ask, by, now, cursor=cursor, limit=limit, dry_run=dry_run)
+        return await replay.replay(self._whole, ask, by, now, cursor=cursor, limit=limit, dry_run=dry_run)
 
     async def backed_up(self, backup: BackupFacts, by: str, now: datetime) -> BackupFacts:
         """Put a backup that was made beside us on record.

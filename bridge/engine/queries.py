@@ -11,7 +11,7 @@ from bridge.domain.errors import FailureReason, NotFound
 from bridge.domain.message import Reason
 from bridge.domain.moment import moment
 from bridge.engine.incident_trace import pending, shown, told
-from bridge.engine.transactions import Transactions
+from bridge.engine.transactions import Units
 from bridge.engine.views import (
     AlertCounts,
     DeliveryPage,
@@ -48,7 +48,7 @@ _ENCODER = msgspec.json.Encoder()
 class Queries:
     """Reads for the API and the command line."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Units) -> None:
         self._transactions = transactions
 
     async def incidents(

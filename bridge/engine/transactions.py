@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from bridge.domain.errors import StorageError
 from bridge.engine.generation import Generation
@@ -16,6 +16,13 @@ from bridge.storage.transaction import Expected, Tx, Unit
 
 T = TypeVar("T")
 Decision = Callable[[Work], Awaitable[T]]
+
+
+class Units(Protocol):
+    """What decides and reads: `Transactions`, or what stands before them."""
+
+    async def write(self, now: datetime, decision: Decision[T], expects: Sequence[Expected] = ()) -> T: ...
+    async def read(self, unit: Unit[T]) -> T: ...
 
 
 class Transactions:

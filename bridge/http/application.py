@@ -9,6 +9,7 @@ from bridge.http.access import Principal, Role
 from bridge.http.api_v1 import ApiV1, Operator
 from bridge.http.asking import as_json
 from bridge.http.body import BodyReader
+from bridge.http.callbacks import Callbacks
 from bridge.http.explain import Answers
 from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
@@ -22,6 +23,7 @@ from bridge.observe.metrics import Metrics
 def main_application(
     *,
     webhooks: Webhooks,
+    callbacks: Callbacks,
     operator: Operator,
     explainer: Answers,
     schedules: Published,
@@ -45,6 +47,7 @@ def main_application(
 
     operations = (
         *webhooks.operations(),
+        *callbacks.operations(),
         *api.operations(),
         *SchedulePages(schedules, calendar_token, gate, clock).operations(),
         *health.operations(),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+_OUTSIDE_BODY = 1024 * 1024
+_OUTSIDE_SECONDS = 5.0
 
 
 class Limits(Struct, frozen=True):
@@ -35,3 +39,12 @@ class Limits(Struct, frozen=True):
     failure_refill: float = 1.0
     failure_delay: float = 1.0
     delayed: int = 100
+
+
+def outside_limits(limits: Limits) -> Limits:
+    """Narrower budgets, for what anybody on the internet may send: callbacks and action links."""
+    return replace(
+        limits,
+        max_body=min(limits.max_body, _OUTSIDE_BODY),
+        body_seconds=min(limits.body_seconds, _OUTSIDE_SECONDS),
+    )

@@ -68,6 +68,9 @@ class Metrics:
             ("source", "outcome"),
             registry,
         )
+        self._callbacks = _Counts(
+            "alertbridge_callbacks", "Requests of services in people's names.", ("channel", "outcome"), registry
+        )
         self._alerts = _Counts("alertbridge_alerts", "Alerts accepted.", ("source", "status"), registry)
         self._notifications = _Counts(
             "alertbridge_notifications", "Notifications planned.", ("route", "reason"), registry
@@ -156,6 +159,10 @@ class Metrics:
     def webhook(self, source: str, outcome: str) -> None:
         """One request: `outcome` is `accepted` or an `IngestReason`."""
         self._webhooks.add((source, outcome))
+
+    def callback(self, channel: str, outcome: str) -> None:
+        """One callback: `outcome` is `done`, `unchanged`, `ignored`, `forged`, `unreadable` or `unavailable`."""
+        self._callbacks.add((channel, outcome))
 
     def alerts(self, source: str, status: str, amount: int) -> None:
         """Alerts of one status in one accepted request."""

@@ -263,6 +263,11 @@ async def told_channels(tx: Tx, incident: str) -> list[str]:
     return [row[0] for row in await tx.all("told_channels", incident)]
 
 
+async def told_unended(tx: Tx, channel: str) -> list[str]:
+    """The incidents that are not over and of which a channel was told, the newest first."""
+    return [row[0] for row in await tx.all("told_unended", channel)]
+
+
 async def channels_told_of_firing(tx: Tx, incident: str) -> list[str]:
     """The channels that were told of a firing, and not yet of its end."""
     return [row[0] for row in await tx.all("told_firing", incident)]

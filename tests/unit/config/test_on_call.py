@@ -180,6 +180,10 @@ def test_a_teams_file_may_hold_people_and_schedules(tmp_path: Path) -> None:
         ),
         ("people: {x: {email: A@b.de}, y: {email: a@B.de}}", ["1:30: people: 'x' has the address 'a@b.de' too"]),
         (
+            "people: {x: {accounts: {slack: U1}}, y: {accounts: {telegram: U1, slack: [U2, U1]}}}",
+            ["1:38: people: 'x' has the slack account 'U1' too"],
+        ),
+        (
             "people: {x: {time_zone: Europe/Berln}}",
             ["1:25: people.x.time_zone: 'Europe/Berln' is not a time zone; write it like Europe/Berlin"],
         ),
@@ -240,3 +244,11 @@ def test_the_schema_knows_people_and_schedules(schema: dict[str, Any]) -> None:
     assert faults(schema, as_yaml_1_2(FULL)) == []
     assert "people/x" in faults(schema, "people: {x: {chanels: {}}}")
     assert any(fault.startswith("schedules/s") for fault in faults(schema, "schedules: {s: {layers: [{}]}}"))
+
+
+def test_accounts_are_texts_by_kind(tmp_path: Path) -> None:
+    accounts = "{telegram: 123456789012, phone: [+49301, '+49302'], slack: U1}"
+    config = valid(load_text(tmp_path, f"{SMALLEST}people: {{x: {{accounts: {accounts}}}}}\n"))
+    assert config.people["x"].accounts == {
+        "slack": ("U1",), "telegram": ("123456789012",), "phone": ("+49301", "+49302"),
+    }  # fmt: skip

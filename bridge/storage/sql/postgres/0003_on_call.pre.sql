@@ -38,3 +38,12 @@ CREATE TABLE calendars (
 
 -- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
 ALTER TABLE deliveries ADD COLUMN person text NOT NULL DEFAULT '';
+
+-- What services asked for over callbacks, and when: a repetition is not done again.
+CREATE TABLE asked (
+    channel text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    at bigint NOT NULL,
+    PRIMARY KEY (channel, key)
+);
+CREATE INDEX asked_at ON asked (at);

@@ -38,3 +38,12 @@ CREATE TABLE calendars (
 
 -- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
 ALTER TABLE deliveries ADD COLUMN person TEXT NOT NULL DEFAULT '';
+
+-- What services asked for over callbacks, and when: a repetition is not done again.
+CREATE TABLE asked (
+    channel TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (channel, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_at ON asked (at);

@@ -1,0 +1,13 @@
+-- What was asked over callbacks and is done.
+
+-- name: asked_add
+INSERT INTO asked (channel, key, at) VALUES ($1, $2, $3);
+
+-- name: asked_there
+SELECT 1 FROM asked WHERE channel = $1 AND key = $2;
+
+-- name: asked_prune
+DELETE FROM asked WHERE (channel, key) IN (SELECT channel, key FROM asked WHERE at < $1 ORDER BY at LIMIT $2);
+
+-- name: told_unended
+SELECT i.id FROM incidents i WHERE i.state <> 'resolved' AND EXISTS (SELECT 1 FROM told t WHERE t.incident = i.id AND t.channel = $1) ORDER BY i.id DESC;
