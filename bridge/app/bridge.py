@@ -93,7 +93,8 @@ class Bridge:
         )
         self.transactions, self.sender = parts.transactions, parts.sender
         self.intake, self.operator, self.silences = parts.intake, parts.operator, parts.silences
-        self.membership, self.explainer, self.asks = parts.membership, parts.explainer, parts.asks
+        self.membership, self.explainer = parts.membership, parts.explainer
+        self.asks, self.link_acts = parts.asks, parts.link_acts
         parts.calendars.address_of = lambda name: opened(self.config, self._opener, name)
         self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys

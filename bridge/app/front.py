@@ -18,6 +18,7 @@ from bridge.config.server import ServerSettings
 from bridge.domain.clock import Clock
 from bridge.domain.errors import ConfigError
 from bridge.http.access import Access, is_loopback
+from bridge.http.actions import FORM, ActionLinks
 from bridge.http.application import main_application, observe_application
 from bridge.http.body import BodyReader
 from bridge.http.callbacks import Callbacks
@@ -57,10 +58,12 @@ class Front:
             client_certificates=certified,
         )
         small = BodyReader(outside_limits(limits))
+        links = ActionLinks(bridge.link_acts, BodyReader(outside_limits(limits, FORM)), self._gate, clock)
         self._callbacks = Callbacks(bridge.asks, small, self._gate, bridge.metrics, clock, settings.url)
         app = main_application(
             webhooks=self._webhooks,
             callbacks=self._callbacks,
+            links=links,
             operator=bridge.operator,
             explainer=bridge.explainer,
             schedules=bridge.on_call,

@@ -19,6 +19,7 @@ from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
+from bridge.engine.link_acts import LinkActs
 from bridge.engine.membership import Membership
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
@@ -67,6 +68,7 @@ class Parts:
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
         self.operator = Operator(transactions, metrics)
         self.asks = Asks(transactions, keys, metrics)
+        self.link_acts = LinkActs(transactions, keys, self.operator)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = transactions.on_call
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)

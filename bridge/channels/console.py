@@ -18,6 +18,7 @@ from bridge.channels.api import (
     Receipt,
     Retryable,
 )
+from bridge.channels.sizes import action_lines
 from bridge.observe.detached import Detached, put
 
 _PRINTER = Detached("console")
@@ -68,6 +69,8 @@ def _facts(message: Message) -> Iterator[str]:
         yield f"acknowledged by {_inline(message.acknowledged_by)}"
     if message.fired_and_resolved:
         yield "fired and resolved before it was told"
+    for line in action_lines(message):
+        yield _inline(line)
     if message.truncated:
         yield f"{message.truncated} more alerts were left out by the sender"
 

@@ -31,6 +31,10 @@ _PAGE = """\
 {% for note in notes %}<p style="margin:0 0 12px;padding:8px 12px;background:#fff8c5">{{ note }}</p>
 {% endfor %}
 <div style="white-space:pre-wrap;overflow-wrap:anywhere">{{ text }}</div>
+{% if actions %}<p style="margin:16px 0 0">
+{% for action in actions %}<a href="{{ action.url }}" rel="nofollow" style="display:inline-block;margin:0 8px 8px 0;padding:6px 14px;
+ border:1px solid #d1d9e0;border-radius:6px;background:#f6f8fa;color:#0969da;text-decoration:none">{{ action.label }}</a>
+{% endfor %}</p>{% endif %}
 {% for alert in alerts %}
 <table role="presentation" cellpadding="0" cellspacing="0" style="width:100%;margin-top:16px;border-collapse:collapse;
  border-left:4px solid {{ green if alert.status == 'resolved' else colour }}">
@@ -93,6 +97,7 @@ def page(message: Message) -> str:
         alerts=shown,
         more=len(message.alerts) - len(shown),
         links=links_of(message),
+        actions=[action for action in message.actions if action.url],
     )
 
 

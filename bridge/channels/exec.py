@@ -155,6 +155,9 @@ def document(message: Message, now: datetime) -> bytes:
         "text": message.text,
         "note": message.note,
         "acknowledgedBy": message.acknowledged_by,
+        "actions": [
+            {"action": action.deed.value, "label": action.label, "url": action.url} for action in message.actions
+        ],
     }
     return msgspec.json.encode({**payload, **ours})
 

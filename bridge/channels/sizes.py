@@ -92,10 +92,22 @@ def notes(message: Message) -> list[str]:
     return [line for line in lines if line]
 
 
+def action_lines(message: Message) -> list[str]:
+    """`Acknowledge: https://…`, a line for each action that has an address."""
+    return [f"{action.label}: {action.url}" for action in message.actions if action.url]
+
+
 def body(message: Message, limit: int, measure: Callable[[str], int] = len, *, title: bool = False) -> str:
-    """Text and notes, the title above if asked for, in at most `limit`. The list of alerts is what gives way."""
+    """Text, notes and actions, the title above if asked for, in at most `limit`. The list of alerts is what gives way.
+
+    An address is there whole or not at all: actions have up to half of the limit, the likeliest first.
+    """
     tail = "\n".join(notes(message))
     tail = tail[: longest(tail, lambda head: measure(head) <= limit // 4)]
+    for line in action_lines(message):
+        longer = f"{tail}\n{line}" if tail else line
+        if measure(longer) <= limit // 2:
+            tail = longer
     lines = [one_line(message.title)] * title + body_lines(message)
     if not tail:
         return whole_lines(lines, limit, measure)

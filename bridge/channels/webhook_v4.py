@@ -55,6 +55,7 @@ class _Payload(Struct):
 VARIABLES = frozenset(
     [
         "acknowledged_by",
+        "actions",
         "alerts",
         "annotations",
         "channel",
@@ -95,6 +96,7 @@ def variables(message: Message, now: datetime) -> dict[str, object]:
     """What a body template may name: all that `title` and `text` may, what became of those, and our own payload."""
     return {
         "acknowledged_by": message.acknowledged_by,
+        "actions": message.actions,
         "alerts": message.alerts,
         "annotations": message.common_annotations,
         "channel": message.channel,

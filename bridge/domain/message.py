@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bridge.domain.alert import Status
+from bridge.domain.deed import Deed
 
 
 class Reason(StrEnum):
@@ -44,6 +45,17 @@ class AlertView(Struct, frozen=True):
         return self.labels.get("alertname", "") or self.fingerprint
 
 
+class Action(Struct, frozen=True):
+    """What a reader may do about the incident. `label` is for a button; `token` comes back with a callback of the channel,
+    `url` opens a page that asks before it acts: it is empty where nobody knows from where the bridge can be reached.
+    """
+
+    deed: Deed
+    label: str
+    token: str
+    url: str
+
+
 class Message(Struct, frozen=True):
     """One notification for one channel, rendered when it is sent.
 
@@ -52,7 +64,8 @@ class Message(Struct, frozen=True):
     `title` and `text` are plain text made by the channel's templates: a channel escapes them for its own markup.
     `note` is a line from the bridge itself (a template that failed, a delivery that died elsewhere), empty if none.
     `truncated` counts alerts the sender itself left out. `dedup` is stable per (incident, channel): a PagerDuty
-    `dedup_key`. `group_key` names the group for receivers written for Alertmanager.
+    `dedup_key`. `group_key` names the group for receivers written for Alertmanager. `actions` are signed for who reads the
+    channel, and belong to no text that others see.
     """
 
     reason: Reason
@@ -77,6 +90,7 @@ class Message(Struct, frozen=True):
     acknowledged_by: str = ""
     truncated: int = 0
     fired_and_resolved: bool = False
+    actions: tuple[Action, ...] = ()
 
     @property
     def firing(self) -> tuple[AlertView, ...]:

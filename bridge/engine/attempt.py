@@ -15,11 +15,13 @@ from bridge.domain.alert import Alert, Status
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import ChannelError, FailureReason, Retryable
-from bridge.domain.message import AlertView, Message, Reason
+from bridge.domain.message import Action, AlertView, Message, Reason
 from bridge.domain.storm import GROUP
+from bridge.engine import offers
 from bridge.engine.claim import Job
 from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.leases import Leases
+from bridge.engine.links import Links
 from bridge.engine.outcome import Attempted
 from bridge.engine.render import IncidentView, render
 from bridge.net.deadline import Deadline
@@ -52,7 +54,7 @@ class Attempt(Struct, frozen=True):
         receipt: Receipt | None = None
         error: ChannelError | None = None
         try:
-            view = self.view(configured, job)
+            view = self.view(configured, job, self._actions(generation, configured, job))
             words = getattr(configured.channel, "reads_words", True) is not False
             message = render(view, configured.options, generation.templates, words=words)
             if leases is not None and not leases.holds(live.id):
@@ -95,7 +97,17 @@ class Attempt(Struct, frozen=True):
         except TimeoutError as late:
             raise Retryable(FailureReason.TIMEOUT, f"no end within {limit:g} s", unknown=True) from late
 
-    def view(self, configured: ConfiguredChannel, job: Job) -> IncidentView:
+    def _actions(self, generation: Generation, configured: ConfiguredChannel, job: Job) -> tuple[Action, ...]:
+        """What readers may do about the incident."""
+        incident, buttons = job.incident, offers.hears(configured.channel)
+        if incident is None or not (buttons or generation.config.server.external_url):
+            return ()
+        links, now = Links(self.keys), self.clock.now()
+        return offers.actions(
+            links, generation.config, configured.name, incident.id, incident.state, now, buttons=buttons
+        )
+
+    def view(self, configured: ConfiguredChannel, job: Job, actions: tuple[Action, ...] = ()) -> IncidentView:
         """What the message says."""
         incident = job.incident
         if incident is None:
@@ -122,6 +134,7 @@ class Attempt(Struct, frozen=True):
             truncated=incident.truncated,
             fired_and_resolved=resolved and reason is Reason.RESOLVED and not job.told,
             digest=incident.group_hash == GROUP,
+            actions=actions,
         )
 
 

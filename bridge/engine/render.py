@@ -16,7 +16,7 @@ from bridge.channels.api import ChannelOptions
 from bridge.domain.alert import Status
 from bridge.domain.duration import format_duration
 from bridge.domain.errors import BridgeError
-from bridge.domain.message import AlertView, Message, Reason, common
+from bridge.domain.message import Action, AlertView, Message, Reason, common
 from bridge.templates import MESSAGE_NAMES, Templates
 
 MAX_LISTED = 20
@@ -64,6 +64,7 @@ class IncidentView(Struct, frozen=True):
     truncated: int = 0
     fired_and_resolved: bool = False
     digest: bool = False
+    actions: tuple[Action, ...] = ()
 
 
 def render(view: IncidentView, options: ChannelOptions, templates: Templates | None, *, words: bool = True) -> Message:
@@ -109,6 +110,7 @@ def _built_in(view: IncidentView, *, words: bool) -> Message:
         view.acknowledged_by,
         view.truncated,
         view.fired_and_resolved,
+        view.actions,
     )
 
 
@@ -122,6 +124,7 @@ def _digest(view: IncidentView, common_labels: Mapping[str, str]) -> Message:
         _line(f"[{_state(view, 1) if view.reason not in _STORMY else 'STORM'}] {first}", _MAX_TITLE), rest or first,
         alerts, view.group_labels, common_labels, common([alert.annotations for alert in alerts]), view.severity,
         view.opened_at, view.dedup, view.group_key, view.external_url, acknowledged_by=view.acknowledged_by,
+        actions=view.actions,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from bridge.domain.clock import Clock
 from bridge.http.access import Principal, Role
+from bridge.http.actions import ActionLinks
 from bridge.http.api_v1 import ApiV1, Operator
 from bridge.http.asking import as_json
 from bridge.http.body import BodyReader
@@ -24,6 +25,7 @@ def main_application(
     *,
     webhooks: Webhooks,
     callbacks: Callbacks,
+    links: ActionLinks,
     operator: Operator,
     explainer: Answers,
     schedules: Published,
@@ -48,6 +50,7 @@ def main_application(
     operations = (
         *webhooks.operations(),
         *callbacks.operations(),
+        *links.operations(),
         *api.operations(),
         *SchedulePages(schedules, calendar_token, gate, clock).operations(),
         *health.operations(),

@@ -41,10 +41,10 @@ class Limits(Struct, frozen=True):
     delayed: int = 100
 
 
-def outside_limits(limits: Limits) -> Limits:
-    """Narrower budgets, for what anybody on the internet may send: callbacks and action links."""
+def outside_limits(limits: Limits, max_body: int = _OUTSIDE_BODY) -> Limits:
+    """Narrower budgets, for what anybody on the internet may send: callbacks, and the forms of action links."""
     return replace(
         limits,
-        max_body=min(limits.max_body, _OUTSIDE_BODY),
+        max_body=min(limits.max_body, max_body),
         body_seconds=min(limits.body_seconds, _OUTSIDE_SECONDS),
     )

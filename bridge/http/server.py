@@ -45,12 +45,18 @@ def front(handle: Handler, webhooks: Webhooks | None) -> Handler:
         except ConnectionError:
             raise
         except Exception:
-            _log.exception("request failed", method=request.method, path=request.path)
+            _log.exception("request failed", method=request.method, path=_shown(request.path))
             if request.writer.output_size > 0:
                 raise
             return Problem(500, "an error inside the bridge; its log has the request_id", close=True).response()
 
     return answer
+
+
+def _shown(path: str) -> str:
+    """A path for the log: what follows `/a/` opens a link."""
+    before, sign, _token = path.partition("/a/")
+    return f"{before}{sign}…" if sign else path
 
 
 def _named(response: Answer) -> Answer:

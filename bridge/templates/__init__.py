@@ -31,6 +31,7 @@ MAX_TEMPLATE = 32_768
 MESSAGE_NAMES = frozenset(
     [
         "acknowledged_by",
+        "actions",
         "alerts",
         "channel",
         "common_annotations",

@@ -77,6 +77,7 @@ def _incident(message: Message) -> dict[str, Any]:
         "dedup": message.dedup,
         "truncated_alerts": message.truncated,
         "url": message.external_url,
+        "actions": {action.deed.value: action.url for action in message.actions if action.url},
     }
 
 

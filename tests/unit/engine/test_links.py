@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from bridge.domain.deed import Deed
 from bridge.engine.links import BadLink, ExpiredLink, Links
 from bridge.secrets.instance import InstanceKeys
+from bridge.secrets.keyring import Keyring
+from bridge.secrets.seal import HYBRID
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=7)
@@ -102,3 +104,11 @@ def test_times_beyond_the_format_are_its_ends(until: datetime) -> None:
             LINKS.open(token, NOW)
     else:
         assert LINKS.open(token, NOW).expires_at.year == 2106
+
+
+def test_links_outlive_a_new_key_of_the_keyring() -> None:
+    ring = Keyring.generate()
+    token = Links(ring.instance_keys()).token(Deed.RESOLVE, INCIDENT, "alice", UNTIL)
+    rotated = ring.with_new_key(HYBRID)
+    assert rotated.public().kid != ring.public().kid
+    assert Links(rotated.instance_keys()).open(token, NOW).incident == INCIDENT
