@@ -29,6 +29,7 @@ from bridge.channels.api import (
 )
 from bridge.channels.endpoints import Masking, WebAddress, endpoint, read_json, unreadable
 from bridge.channels.links import links_of, safe_url
+from bridge.channels.pagerduty_callback import PagerDutyEar
 from bridge.channels.sizes import body, clean, one_line, shorten
 from bridge.domain.alert import Status
 from bridge.net import Response, outcome_of
@@ -58,6 +59,10 @@ class PagerDutyOptions(ChannelOptions):
     """Which service to ring."""
 
     routing_key: Secret = Field(description="the integration key of an Events API v2 integration")
+    webhook_secret: Secret | None = Field(
+        None, description="of a webhook subscription (version 3): what proves that PagerDuty tells what people do there"
+    )
+    strangers: bool = Field(True, description="whether those whose account nobody under `people:` has may act there")
     url: WebAddress = Field(Secret("https://events.pagerduty.com"), description="the base URL; another region's, say")
 
 
@@ -106,6 +111,8 @@ class PagerDutyChannel:
         self._url = endpoint(options.url, "/v2/enqueue")
         self._timeout = options.timeout.total_seconds()
         self._masked = Masking(options.routing_key)
+        secret = options.webhook_secret
+        self.callback = None if secret is None else PagerDutyEar(secret, strangers=options.strangers)
 
     async def send(self, message: Message, context: Context) -> Receipt:
         """One event. As `Channel.send`."""

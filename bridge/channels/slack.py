@@ -28,6 +28,7 @@ from bridge.channels.api import (
 from bridge.channels.endpoints import WebAddress
 from bridge.channels.slack_answers import MessageGone, Posted, accepted, posted
 from bridge.channels.slack_blocks import Attachment, Block, Content, content
+from bridge.channels.slack_callback import SlackEar
 from bridge.net import Response
 
 _HOME = "https://slack.com"
@@ -62,6 +63,10 @@ class SlackOptions(ChannelOptions):
         "", description="the channel's id (C…) or name: for the bot, and for a webhook that may post to others"
     )
     url: WebAddress | None = Field(None, description="replaces https://slack.com")
+    signing_secret: Secret | None = Field(None, description="the app's: what proves that a button was pressed in Slack")
+    strangers: bool = Field(
+        True, description="whether those whose account nobody under `people:` has may press buttons"
+    )
     mention: tuple[Mention, ...] = Field((), max_length=20, description="who is called when it fires")
 
     @model_validator(mode="after")
@@ -110,9 +115,10 @@ class SlackChannel:
         self.name = name
         self._options = options
         self.follows_acknowledgement = options.token is not None
+        self.callback = _ear(options)
 
     async def send(self, message: Message, context: Context) -> Receipt:
-        shown = content(message, mention=self._options.mention, plain=context.plain)
+        shown = content(message, mention=self._options.mention, plain=context.plain, buttons=self.callback is not None)
         if self._options.token is None:
             return await self._to_webhook(shown, context)
         bot = _Bot(self._options, self._options.token, context)
@@ -179,6 +185,13 @@ class _Bot:
         return await self._context.http.request(
             "POST", url, body=msgspec.json.encode(body), headers=headers, timeout=left
         )
+
+
+def _ear(options: SlackOptions) -> SlackEar | None:
+    if options.signing_secret is None:
+        return None
+    home = options.url.reveal() if options.url else ""
+    return SlackEar(options.signing_secret, strangers=options.strangers, public=options.token is None, home=home)
 
 
 def _first(previous: Receipt | None) -> Posted | None:

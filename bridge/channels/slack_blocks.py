@@ -7,7 +7,7 @@ counted in UTF-16 units after escaping, the larger of the two ways in which Slac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Literal
 
@@ -16,7 +16,8 @@ from msgspec import Struct
 from bridge.channels.links import Link, links_of
 from bridge.channels.sizes import ELLIPSIS, body, body_lines, longest, notes, one_line, whole_lines
 from bridge.domain.alert import Status
-from bridge.domain.message import Message, Reason
+from bridge.domain.deed import Deed
+from bridge.domain.message import Action, Message, Reason
 
 _HEADER = 150
 _SECTION = 3000
@@ -27,6 +28,9 @@ _PLAIN = 3500
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ESCAPES = str.maketrans(_ENTITIES)
 _NEWS = frozenset({Reason.OPENED, Reason.REMINDER, Reason.ESCALATED})
+PREFIX = "alertbridge."
+"""What the ids of our buttons begin with; the deed follows."""
+_STYLES: Mapping[Deed, Literal["", "primary", "danger"]] = {Deed.ACKNOWLEDGE: "primary", Deed.RESOLVE: "danger"}
 _RESOLVED = "#2eb67d"
 _ACKNOWLEDGED = "#439fe0"
 _FIRING = "#d00000"
@@ -52,7 +56,20 @@ class Footnotes(Struct, frozen=True, tag_field="type", tag="context"):
     elements: tuple[Text, ...]
 
 
-Block = Header | Section | Footnotes
+class Button(Struct, frozen=True, tag_field="type", tag="button", omit_defaults=True):
+    """`value` comes back when it is pressed."""
+
+    text: Text
+    action_id: str
+    value: str
+    style: Literal["", "primary", "danger"] = ""
+
+
+class Buttons(Struct, frozen=True, tag_field="type", tag="actions"):
+    elements: tuple[Button, ...]
+
+
+Block = Header | Section | Footnotes | Buttons
 
 
 class Attachment(Struct, frozen=True):
@@ -90,8 +107,10 @@ def room(text: str) -> int:
     return len(escape(text).encode("utf-16-le", "replace")) // 2
 
 
-def content(message: Message, *, mention: tuple[str, ...] = (), plain: bool = False) -> Content:
-    """The whole message. `mention` holds ready mentions (`<!here>`), used only where people are called."""
+def content(message: Message, *, mention: tuple[str, ...] = (), plain: bool = False, buttons: bool = False) -> Content:
+    """The whole message. `mention` holds ready mentions (`<!here>`), used only where people are called. With `buttons`
+    what can be done is there to be pressed, else as links.
+    """
     called = " ".join(mention) if message.reason in _NEWS else ""
     title = one_line(message.title) or "Alert"
     if plain:
@@ -100,7 +119,9 @@ def content(message: Message, *, mention: tuple[str, ...] = (), plain: bool = Fa
     top: list[Block] = [Header(Text("plain_text", fit(title, _HEADER)))]
     if called:
         top.append(Section(Text("mrkdwn", called)))
-    return Content(fit(title, _HEADER), tuple(top), (Attachment(colour(message), tuple(_body(message))),))
+    return Content(
+        fit(title, _HEADER), tuple(top), (Attachment(colour(message), tuple(_body(message, buttons=buttons))),)
+    )
 
 
 def colour(message: Message) -> str:
@@ -112,12 +133,21 @@ def colour(message: Message) -> str:
     return _SEVERITIES.get(message.severity.lower(), _FIRING)
 
 
-def _body(message: Message) -> Iterator[Block]:
+def _body(message: Message, *, buttons: bool) -> Iterator[Block]:
     for piece in _sections(whole_lines(body_lines(message), _BODY, room)):
         yield Section(Text("mrkdwn", piece))
     if links := _links(links_of(message)):
         yield Section(Text("mrkdwn", links))
+    if buttons and message.actions:
+        yield Buttons(tuple(_button(action) for action in message.actions))
+    elif acts := _links(tuple(Link(action.label, action.url) for action in message.actions if action.url)):
+        yield Section(Text("mrkdwn", acts))
     yield Footnotes(tuple(Text("mrkdwn", fit(line, _CONTEXT)) for line in [*notes(message), _identity(message)]))
+
+
+def _button(action: Action) -> Button:
+    style = _STYLES.get(action.deed, "")
+    return Button(Text("plain_text", action.label), f"{PREFIX}{action.deed.value}", action.token, style)
 
 
 def _sections(text: str) -> Iterator[str]:

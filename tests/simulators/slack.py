@@ -149,6 +149,8 @@ def fault_of(body: dict[str, Any]) -> str:
 
 
 def _bad(block: dict[str, Any]) -> bool:
+    if block.get("type") == "actions":
+        return _bad_buttons(block.get("elements", []))
     limits = {"header": 150, "section": _SECTION, "context": _SECTION}
     limit = limits.get(block.get("type", ""))
     if limit is None or len(block.get("elements", ())) > 10 or not _texts(block):
@@ -159,11 +161,28 @@ def _bad(block: dict[str, Any]) -> bool:
     return any(not 1 <= len(text["text"].encode("utf-16-le")) // 2 <= limit for text in _texts(block))
 
 
+def _bad_buttons(buttons: list[dict[str, Any]]) -> bool:
+    """Slack's limits of buttons: 25 in a block, each with an id of its own, 75 characters, a value of 2,000."""
+    ids = [button.get("action_id", "") for button in buttons]
+    if not 1 <= len(buttons) <= 25 or len(set(ids)) != len(ids) or not all(1 <= len(one) <= 255 for one in ids):
+        return True
+    return any(
+        button.get("type") != "button"
+        or button["text"]["type"] != "plain_text"
+        or not 1 <= len(button["text"]["text"]) <= 75
+        or len(button.get("value", "")) > 2000
+        or button.get("style", "primary") not in {"primary", "danger"}
+        for button in buttons
+    )
+
+
 def _blocks(body: dict[str, Any]) -> list[dict[str, Any]]:
     return [*body.get("blocks", ()), *(block for one in body.get("attachments", ()) for block in one.get("blocks", ()))]
 
 
 def _texts(block: dict[str, Any]) -> list[dict[str, Any]]:
+    if block.get("type") == "actions":
+        return [button["text"] for button in block["elements"]]
     return [block["text"]] if "text" in block else list(block.get("elements", ()))
 
 
