@@ -62,8 +62,6 @@ class Front:
         self._callbacks = Callbacks(bridge.asks, small, self._gate, bridge.metrics, clock, settings.url)
         app = main_application(
             webhooks=self._webhooks,
-            callbacks=self._callbacks,
-            links=links,
             operator=bridge.operator,
             explainer=bridge.explainer,
             schedules=bridge.on_call,
@@ -77,6 +75,7 @@ class Front:
             version=__version__,
             url=settings.url,
             prefix=prefix,
+            outside=(*links.operations(), *self._callbacks.operations()),
         )
         alertmanager_api(bridge, self._gate, reader, clock, client_certificates=certified).serve(app.router, prefix)
         drain = settings.drain_timeout.total_seconds()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from bridge.domain.clock import Clock
 from bridge.http.access import Principal, Role
-from bridge.http.actions import ActionLinks
 from bridge.http.api_v1 import ApiV1, Operator
 from bridge.http.asking import as_json
 from bridge.http.body import BodyReader
-from bridge.http.callbacks import Callbacks
 from bridge.http.explain import Answers
 from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
@@ -24,8 +24,6 @@ from bridge.observe.metrics import Metrics
 def main_application(
     *,
     webhooks: Webhooks,
-    callbacks: Callbacks,
-    links: ActionLinks,
     operator: Operator,
     explainer: Answers,
     schedules: Published,
@@ -39,8 +37,11 @@ def main_application(
     version: str,
     url: str,
     prefix: str = "",
+    outside: Iterable[Operation] = (),
 ) -> web.Application:
-    """Everything. `url` is the external one; its path is the `prefix`, without a slash at the end."""
+    """Everything. `url` is the external one; its path is the `prefix`, without a slash at the end. `outside` is what
+    needs none of our roles, because it proves itself: links and callbacks.
+    """
     api = ApiV1(operator, explainer, reader, gate, clock)
     health = HealthPages(state, metrics, gate)
 
@@ -49,8 +50,7 @@ def main_application(
 
     operations = (
         *webhooks.operations(),
-        *callbacks.operations(),
-        *links.operations(),
+        *outside,
         *api.operations(),
         *SchedulePages(schedules, calendar_token, gate, clock).operations(),
         *health.operations(),
