@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from bridge.domain.errors import Conflict, NotFound
 from bridge.domain.person import Person
 from bridge.engine import deeds
 from bridge.engine.incident_acts import IncidentActs
-from bridge.engine.links import BadLink, Links
+from bridge.engine.links import BadLink, links_of
 from bridge.engine.once import Once, Repeated
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
@@ -20,6 +21,7 @@ from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage import incidents
 
+_BREATH = 200
 _LONGEST_NAME = 100
 _GONE = "There is no such incident any more."
 
@@ -30,7 +32,7 @@ class Asks:
     def __init__(self, transactions: Transactions, keys: InstanceKeys, metrics: Metrics) -> None:
         self._transactions = transactions
         self._keys = keys
-        self._links = Links(keys)
+        self._links = links_of(keys)
         self._metrics = metrics
 
     def callback(self, channel: str) -> Callback | None:
@@ -78,9 +80,17 @@ class Asks:
             return opened.deed, opened.incident
         if ask.incident:
             return ask.deed, ask.incident
+        return ask.deed, await self._keyed(channel, ask.dedup)
+
+    async def _keyed(self, channel: str, dedup: str) -> str:
+        """The incident that is not over and that the channel knows by this key; empty if there is none."""
         told = await self._transactions.read(lambda tx: incidents.told_unended(tx, channel))
-        same = (each for each in told if self._keys.idempotency("incident", each, channel) == ask.dedup)
-        return ask.deed, next(same, "")
+        for number, incident in enumerate(told):
+            if self._keys.idempotency("incident", incident, channel) == dedup:
+                return incident
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)  # of ten thousand incidents others must not wait for the last
+        return ""
 
 
 async def _told(doing: Awaitable[IncidentDetail], deed: Deed, by: str, now: datetime) -> tuple[bool, str]:

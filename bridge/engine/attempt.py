@@ -21,7 +21,7 @@ from bridge.engine import offers
 from bridge.engine.claim import Job
 from bridge.engine.generation import ConfiguredChannel, Generation
 from bridge.engine.leases import Leases
-from bridge.engine.links import Links
+from bridge.engine.links import links_of
 from bridge.engine.outcome import Attempted
 from bridge.engine.render import IncidentView, render
 from bridge.net.deadline import Deadline
@@ -54,8 +54,8 @@ class Attempt(Struct, frozen=True):
         receipt: Receipt | None = None
         error: ChannelError | None = None
         try:
-            view = self.view(configured, job, self._actions(generation, configured, job))
             words = getattr(configured.channel, "reads_words", True) is not False
+            view = self.view(configured, job, self._actions(generation, configured, job, words=words))
             message = render(view, configured.options, generation.templates, words=words)
             if leases is not None and not leases.holds(live.id):
                 raise Retryable(FailureReason.LEASE_LOST, "another bridge may have it by now")  # noqa: TRY301 - an outcome
@@ -97,15 +97,15 @@ class Attempt(Struct, frozen=True):
         except TimeoutError as late:
             raise Retryable(FailureReason.TIMEOUT, f"no end within {limit:g} s", unknown=True) from late
 
-    def _actions(self, generation: Generation, configured: ConfiguredChannel, job: Job) -> tuple[Action, ...]:
-        """What readers may do about the incident."""
+    def _actions(
+        self, generation: Generation, configured: ConfiguredChannel, job: Job, *, words: bool
+    ) -> tuple[Action, ...]:
+        """What readers may do about the incident; where nothing is read that is nothing."""
         incident, buttons = job.incident, offers.hears(configured.channel)
-        if incident is None or not (buttons or generation.config.server.external_url):
+        if incident is None or not (buttons or (words and generation.config.server.external_url)):
             return ()
-        links, now = Links(self.keys), self.clock.now()
-        return offers.actions(
-            links, generation.config, configured.name, incident.id, incident.state, now, buttons=buttons
-        )
+        at = offers.At(configured.name, incident.id, incident.state, self.clock.now())
+        return offers.actions(links_of(self.keys), generation.config, at, buttons=buttons)
 
     def view(self, configured: ConfiguredChannel, job: Job, actions: tuple[Action, ...] = ()) -> IncidentView:
         """What the message says."""

@@ -13,7 +13,7 @@ from bridge.domain.message import Action
 from bridge.engine import deeds, offers
 from bridge.engine.asks import stranger
 from bridge.engine.incident_acts import IncidentActs
-from bridge.engine.links import BadLink, Links, Opened
+from bridge.engine.links import BadLink, Opened, links_of
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
 from bridge.secrets.instance import InstanceKeys
@@ -41,7 +41,7 @@ class LinkActs:
 
     def __init__(self, transactions: Transactions, keys: InstanceKeys, acts: IncidentActs) -> None:
         self._transactions = transactions
-        self._links = Links(keys)
+        self._links = links_of(keys)
         self._acts = acts
 
     async def look(self, token: str, now: datetime) -> Linked:

@@ -13,7 +13,7 @@ import hmac
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from hashlib import sha256
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ _LETTERS = re.compile(r"[A-Za-z0-9_-]{54}")
 _INCIDENT = re.compile(r"[0-9a-f]{26}")
 _DEEDS = tuple(Deed)
 _LAST = 2**32 - 1
+_REMEMBERED = 10_000
 
 
 class Opened(Struct, frozen=True):
@@ -47,11 +48,18 @@ class ExpiredLink(BadLink):
     """It was one of ours."""
 
 
+@lru_cache(maxsize=8)
+def links_of(keys: InstanceKeys) -> Links:
+    """The links of an installation; they remember what they worked out."""
+    return Links(keys)
+
+
 class Links:
     """Makes and opens tokens."""
 
     def __init__(self, keys: InstanceKeys) -> None:
         self._key = keys.link_key
+        self._recipients: dict[str, bytes] = {}
 
     def token(self, deed: Deed, incident: str, recipient: str, expires_at: datetime) -> str:
         """A token, or "" for an incident whose id is none of `new_id`'s."""
@@ -82,14 +90,20 @@ class Links:
 
     def recipient(self, name: str) -> bytes:
         """The digest of a recipient's name."""
-        return hmac.digest(self._key, b"recipient\0" + name.encode("utf-8", "surrogateescape"), sha256)[:6]
+        known = self._recipients.get(name)
+        if known is None:
+            known = hmac.digest(self._key, b"recipient\0" + name.encode("utf-8", "surrogateescape"), "sha256")[:6]
+            if len(self._recipients) >= _REMEMBERED:
+                self._recipients.clear()
+            self._recipients[name] = known
+        return known
 
     def named(self, recipient: bytes, names: Iterable[str]) -> str:
         """Which of the names a digest is of; empty if of none: whom a link was given to may be gone."""
         return next((name for name in names if hmac.compare_digest(self.recipient(name), recipient)), "")
 
     def _mac(self, signed: bytes) -> bytes:
-        return hmac.digest(self._key, b"link\0" + signed, sha256)[:16]
+        return hmac.digest(self._key, b"link\0" + signed, "sha256")[:16]
 
 
 def _decoded(token: str) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from msgspec import Struct
+
 from bridge.channels.api import Channel
 from bridge.config.model import Config
 from bridge.domain.deed import Deed
@@ -32,15 +34,24 @@ def deeds_for(state: str) -> tuple[Deed, ...]:
     return () if state == "resolved" else _QUIET
 
 
-def actions(
-    links: Links, config: Config, channel: str, incident: str, state: str, now: datetime, *, buttons: bool
-) -> tuple[Action, ...]:
-    """The actions of a message on a channel; none where neither a link could be followed nor a `buttons` be heard of."""
+class At(Struct, frozen=True):
+    """A message that is about to be sent. `person` is whom it is for, where it is for one person."""
+
+    channel: str
+    incident: str
+    state: str
+    now: datetime
+    person: str = ""
+
+
+def actions(links: Links, config: Config, at: At, *, buttons: bool) -> tuple[Action, ...]:
+    """The actions of a message; none where neither a link could be followed nor `buttons` be heard of."""
     base = config.server.external_url
     if base is None and not buttons:
         return ()
-    recipient, expires_at = recipient_of(config, channel), now + config.acknowledgement.links_last
-    tokens = {deed: links.token(deed, incident, recipient, expires_at) for deed in deeds_for(state)}
+    recipient = recipient_of(config, at.channel, at.person)
+    expires_at = at.now + config.acknowledgement.links_last
+    tokens = {deed: links.token(deed, at.incident, recipient, expires_at) for deed in deeds_for(at.state)}
     return tuple(
         Action(deed, LABELS[deed], token, f"{base}{PATH}{token}" if base is not None else "")
         for deed, token in tokens.items()
@@ -53,8 +64,10 @@ def hears(channel: Channel | None) -> bool:
     return getattr(channel, "callback", None) is not None
 
 
-def recipient_of(config: Config, channel: str) -> str:
-    """Whom links on a channel are given to: the person whose channel it is alone, or all who read it."""
+def recipient_of(config: Config, channel: str, person: str = "") -> str:
+    """Whom links on a channel are given to: the person a message is for, or whose channel it is alone, or all who read it."""
+    if person in config.people:
+        return f"{_PERSON}{person}"
     owners = [name for name, person in config.people.items() if channel in person.channels.values()]
     return f"{_PERSON}{owners[0]}" if len(owners) == 1 else f"{_CHANNEL}{channel}"
 

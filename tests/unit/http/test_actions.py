@@ -20,7 +20,7 @@ from bridge.domain.message import Message
 from bridge.engine.link_acts import LinkActs
 from bridge.engine.links import Links
 from bridge.secrets.instance import InstanceKeys
-from tests.unit.http.outside import MAIN, THROUGH_A_PROXY, URL, open_incident, outside_bridge, state, told
+from tests.unit.http.outside import MAIN, REST, THROUGH_A_PROXY, URL, open_incident, outside_bridge, state, told
 from tests.unit.http.real import port_of
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -319,3 +319,19 @@ async def test_what_is_logged_of_a_failure_opens_no_link(
     with capture_logs() as lines:
         assert (await ask(bridge, token_of(message)))[0] == 500
     assert [line["path"] for line in lines if line["event"] == "request failed"] == ["/bridge/a/…"]
+
+
+async def test_behind_a_proxy_links_and_callbacks_are_reached_and_nothing_else_though_there_is_no_access_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = "\n".join(line for line in REST.splitlines() if not line.startswith("access:"))
+    async with outside_bridge(tmp_path, monkeypatch, rest=rest) as running:
+        message = await told(running, await open_incident(running))
+        assert (await press(running, token_of(message), name="carol"))[0] == 200
+        url = f"http://127.0.0.1:{port_of(running)}/bridge"
+        async with aiohttp.ClientSession(headers=THROUGH_A_PROXY) as session:
+            async with session.post(f"{url}/callbacks/polly", data=b"[]") as answer:
+                assert answer.status == 401
+                assert "prove" in await answer.text()
+            async with session.get(f"{url}/api/v1/incidents") as answer:
+                assert answer.status == 403
