@@ -22,7 +22,7 @@ from bridge.engine.link_acts import Linked
 from bridge.engine.links import BadLink, ExpiredLink
 from bridge.http.access import Principal
 from bridge.http.action_page import POLICY, message_page, page
-from bridge.http.body import BodyReader
+from bridge.http.body import BodyReader, refuse_encoded
 from bridge.http.gate import Gate
 from bridge.http.operations import Operation
 from bridge.http.problem import Problem
@@ -114,6 +114,7 @@ class ActionLinks:
         """
         if not request.can_read_body:
             return Filled()
+        refuse_encoded(request)
         body = await self._reader.read(request)
         if body and request.content_type != _FORM_TYPE:
             raise Problem(415, f"the Content-Type must be {_FORM_TYPE}", close=True)

@@ -26,7 +26,16 @@ def require_json(request: web.BaseRequest) -> None:
     headers = request.headers
     if headers.get("Content-Type") != _JSON:
         _require_json_type(request)
-    if "Content-Encoding" in headers:
+    refuse_encoded(request)
+
+
+def refuse_encoded(request: web.BaseRequest) -> None:
+    """Refuse a body that is not what it seems: what is signed and counted are the bytes that came.
+
+    Raises:
+        Problem: 415.
+    """
+    if "Content-Encoding" in request.headers:
         raise Problem(415, "an encoded body is not accepted; send it without Content-Encoding", close=True)
 
 

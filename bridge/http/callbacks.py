@@ -18,7 +18,7 @@ from bridge.channels.callbacks import Ask, Callback, CallbackRequest, Done, Forg
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
 from bridge.http.access import Principal
-from bridge.http.body import BodyReader
+from bridge.http.body import BodyReader, refuse_encoded
 from bridge.http.gate import Gate
 from bridge.http.operations import Operation
 from bridge.http.problem import Problem, unavailable
@@ -71,7 +71,7 @@ class Callbacks:
         return (
             Operation(
                 "POST", "/callbacks/{channel}", self._receive, "What a channel's service says in people's names",
-                media_type="text/plain", problems=(400, 401, 408, 413, 503),
+                media_type="text/plain", problems=(400, 401, 408, 413, 415, 503),
             ),
         )  # fmt: skip
 
@@ -82,6 +82,7 @@ class Callbacks:
 
     async def _receive(self, request: web.Request, _principal: Principal) -> web.Response:
         channel = request.match_info["channel"]
+        refuse_encoded(request)
         body = await self._reader.read(request)
         callback = self._asks.callback(channel)
         if callback is None:

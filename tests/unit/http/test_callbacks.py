@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hmac
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -144,6 +145,13 @@ async def test_what_the_service_never_sends_is_400(bridge: Bridge) -> None:
         assert (await send(bridge, body, signed(body)))[0] == 400
 
 
+async def test_an_encoded_body_is_refused_unopened(bridge: Bridge, incident: str) -> None:
+    body = msgspec.json.encode([ask(incident)])
+    packed = gzip.compress(body)
+    assert (await send(bridge, packed, {**signed(body), "Content-Encoding": "gzip"}))[0] == 415
+    assert await state(bridge, incident) == ("open", None)
+
+
 async def test_a_huge_body_is_refused_before_it_is_read(bridge: Bridge) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(bridge))
     head = f"POST /bridge/callbacks/polly HTTP/1.1\r\nHost: h\r\nContent-Length: {1024 * 1024 + 1}\r\n\r\n"
@@ -161,10 +169,14 @@ async def test_of_an_incident_that_is_gone_that_is_said(bridge: Bridge) -> None:
 
 async def test_an_incident_is_found_by_the_dedup_key_of_its_channel(bridge: Bridge, incident: str) -> None:
     await told(bridge, incident)
+    other = await open_incident(bridge, "Other")
+    await told(bridge, other)
     dedup = bridge._keys.idempotency("incident", incident, "polly")
     asked = {"key": "1", "account": "U1", "dedup": dedup, "deed": "acknowledge"}
     assert "no such incident" in (await say(bridge, asked, path="shy"))[1]
+    assert "no such incident" in (await say(bridge, {**asked, "key": "2", "dedup": "another"}))[1]
     assert await say(bridge, asked) == (200, "Down: acknowledged by alice.")
+    assert await state(bridge, other) == ("open", None)
 
 
 async def test_a_database_that_is_busy_has_the_service_say_it_again(
