@@ -27,7 +27,6 @@ _DEEDS: Mapping[str, Deed] = {
 }
 _OLD = timedelta(days=3)
 _PERSON = "user"
-_LONGEST_KEY = 300
 _MOST_SIGNATURES = 20
 
 
@@ -75,7 +74,7 @@ class PagerDutyEar:
             return Heard()
         if event.occurred_at.tzinfo is None or request.now - event.occurred_at > _OLD:
             return Heard()
-        ask = Ask(event.id[:_LONGEST_KEY], agent.id, agent.summary or "", dedup=dedup, deed=deed)
+        ask = Ask(event.id, agent.id, agent.summary or "", dedup=dedup, deed=deed)
         return Heard((ask,))
 
     def answer(self, _heard: Heard, _done: Sequence[Done]) -> CallbackAnswer:

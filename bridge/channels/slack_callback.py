@@ -32,7 +32,6 @@ from bridge.net import HttpClient, outcome_of
 
 _DEEDS = frozenset(f"{PREFIX}{deed.value}" for deed in Deed)
 _RESPONDS = (".slack.com", ".slack-gov.com")
-_LONGEST_KEY = 300
 
 
 class _User(Struct, frozen=True):
@@ -77,7 +76,7 @@ class SlackEar:
         user = payload.user
         asks = tuple(
             Ask(
-                key=f"{pressed.action_ts} {user.id} {pressed.action_id} {pressed.value}"[:_LONGEST_KEY],
+                key=f"{pressed.action_ts} {user.id} {pressed.action_id} {pressed.value}",
                 account=user.id,
                 shown=user.name or user.username,
                 token=pressed.value or "-",

@@ -49,7 +49,9 @@ def page(linked: Linked, now: datetime) -> str:
     if linked.said:
         kind = "said refused" if linked.refused else "said"
         parts.append(f'<p class="{kind}">{_text(linked.said)}</p>')
-    if not linked.said or linked.refused:
+    if incident.state == "resolved":
+        parts.append("" if linked.said else '<p class="said refused">This is over: there is nothing left to do.</p>')
+    elif not linked.said or linked.refused:
         parts.append(_form(linked))
     parts.append(_alerts(linked.detail.alerts))
     others = " · ".join(f'<a href="{action.token}">{_text(action.label)}</a>' for action in linked.others)

@@ -19,6 +19,12 @@ async def test_a_key_is_noted_once_for_each_channel(database: Database) -> None:
     assert await do(database, asked.first_time, "telegram", "k1", NOW)
 
 
+async def test_a_key_may_be_any_text(database: Database) -> None:
+    for key in ("", "\0", "\ud800", "k" * 100_000, "é\u2028"):
+        assert await do(database, asked.first_time, "slack", key, NOW)
+        assert not await do(database, asked.first_time, "slack", key, NOW)
+
+
 async def test_keys_are_forgotten_after_a_week(database: Database) -> None:
     for number in range(5):
         assert await do(database, asked.first_time, "slack", f"k{number}", NOW)

@@ -170,6 +170,8 @@ async def test_a_page_that_is_out_of_date_does_nothing(bridge: Bridge, message: 
 
 async def test_acknowledging_what_is_over_is_said_to_be_of_no_use(bridge: Bridge, message: Message) -> None:
     await bridge.operator.resolve(message.incident, "bob", bridge._clock.now())
+    _, html, _ = await ask(bridge, token_of(message))
+    assert ("This is over" in html, Fields(html).forms) == (True, 0)
     status, html, _ = await ask(bridge, token_of(message), "POST")
     assert (status, "resolved already; nothing to acknowledge" in html) == (200, True)
 

@@ -39,7 +39,7 @@ CREATE TABLE calendars (
 -- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
 ALTER TABLE deliveries ADD COLUMN person text NOT NULL DEFAULT '';
 
--- What services asked for over callbacks, and when: a repetition is not done again.
+-- What services asked for over callbacks, and when: a repetition is not done again. `key` is a digest of the service's own.
 CREATE TABLE asked (
     channel text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,

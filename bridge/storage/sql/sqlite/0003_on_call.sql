@@ -39,7 +39,7 @@ CREATE TABLE calendars (
 -- The people a delivery is for, by name, joined by '/'; empty if it is for nobody in particular.
 ALTER TABLE deliveries ADD COLUMN person TEXT NOT NULL DEFAULT '';
 
--- What services asked for over callbacks, and when: a repetition is not done again.
+-- What services asked for over callbacks, and when: a repetition is not done again. `key` is a digest of the service's own.
 CREATE TABLE asked (
     channel TEXT NOT NULL,
     key TEXT NOT NULL,
