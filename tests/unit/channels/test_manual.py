@@ -14,7 +14,7 @@ from bridge.channels.registry import ChannelRegistry
 
 PAGES = Path(__file__).parents[3] / "docs/channels"
 REGISTRY = ChannelRegistry.load()
-CHANNELS = ["console", "email", "exec", "pagerduty", "sendgrid", "slack", "twilio_sms", "webhook"]
+CHANNELS = ["console", "email", "exec", "pagerduty", "sendgrid", "slack", "telegram", "twilio_sms", "webhook"]
 
 
 def page(name: str) -> str:

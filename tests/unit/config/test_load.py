@@ -168,7 +168,7 @@ fallback: nobody
         "main.yml:6:43: channels.b.titel: unknown key; did you mean 'title'?",
         (
             "main.yml:7:3: channels.c: type is missing; known: "
-            "console, email, exec, pagerduty, sendgrid, slack, twilio_sms, webhook, workflow"
+            "console, email, exec, pagerduty, sendgrid, slack, telegram, twilio_sms, webhook, workflow"
         ),
         "main.yml:9:10: receivers.r: 'a' is listed twice",
         "main.yml:9:13: there is no channel 'z'; known: a, b, c",

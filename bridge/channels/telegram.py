@@ -1,0 +1,193 @@
+"""Telegram: a bot that writes to one chat, edits what it wrote and answers it.
+
+The first message of an incident is edited when it changes, is acknowledged or resolved; because an edit notifies
+nobody, a change and the end are answers to it too. Reminders and escalations are answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, ClassVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+from pydantic import BeforeValidator, Field
+
+from bridge.channels.api import ChannelOptions, Context, Idempotency, Message, Reason, Receipt, Secret
+from bridge.channels.endpoints import Masking, WebAddress
+from bridge.channels.telegram_answers import MessageGone, Moved, Sent, edited, sent
+from bridge.channels.telegram_text import shown
+from bridge.net import Response
+
+_JSON = {"Content-Type": "application/json"}
+_ALONE = frozenset({Reason.OPENED, Reason.NOTICE, Reason.TEST})
+_UPDATE = frozenset({Reason.CHANGED, Reason.ACKNOWLEDGED, Reason.RESOLVED})
+
+
+def _number_if_one(value: object) -> object:
+    """An id in quotes is an id; an id with a fraction, or true, is none."""
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
+        return int(value)
+    return value
+
+
+ChatId = Annotated[
+    Annotated[int, Field(strict=True, ge=-(2**52), le=2**52)] | Annotated[str, Field(pattern=r"^@[A-Za-z]\w{3,31}$")],
+    BeforeValidator(_number_if_one),
+]
+
+
+class TelegramOptions(ChannelOptions):
+    """Which bot writes to which chat."""
+
+    token: Secret = Field(description="the bot's token, as BotFather gave it")
+    chat_id: ChatId = Field(description="a person's, group's or channel's id, or a public channel's @name")
+    message_thread_id: int | None = Field(None, ge=1, description="the topic of a forum")
+    silent: bool = Field(False, description="messages come without a sound")
+    url: WebAddress = Field(Secret("https://api.telegram.org"), description="the base URL")
+
+
+class _NoPreview(Struct, frozen=True):
+    is_disabled: bool = True
+
+
+class _Answering(Struct, frozen=True):
+    """The message that is answered; the answer is sent even if that one was deleted."""
+
+    message_id: int
+    allow_sending_without_reply: bool = True
+
+
+class _Send(Struct, frozen=True, omit_defaults=True):
+    chat_id: int | str
+    text: str
+    link_preview_options: _NoPreview
+    parse_mode: str = ""
+    message_thread_id: int | None = None
+    disable_notification: bool = False
+    reply_parameters: _Answering | None = None
+
+
+class _Edit(Struct, frozen=True, omit_defaults=True):
+    chat_id: int
+    message_id: int
+    text: str
+    link_preview_options: _NoPreview
+    parse_mode: str = ""
+
+
+class _First(Struct, frozen=True):
+    """Where the first message of the incident is: the chat's id, also if its name is configured."""
+
+    chat: int
+    message: int
+
+
+class TelegramChannel:
+    """Writes to one chat. The receipt holds `chat` and `message`, the ids of the first message of the incident.
+
+    A group that Telegram has made a supergroup has a new id: the channel learns it from the refusal and keeps it in
+    memory; after a restart it learns it again.
+    """
+
+    Options: ClassVar[type[ChannelOptions]] = TelegramOptions
+    idempotency: ClassVar[Idempotency] = "none"
+    follows_acknowledgement: ClassVar[bool] = True
+
+    def __init__(self, name: str, options: TelegramOptions) -> None:
+        self.name = name
+        self._options = options
+        self._chat = options.chat_id
+
+    async def send(self, message: Message, context: Context) -> Receipt:
+        """As `Channel.send`: one request, or two where the first message is edited and answered."""
+        bot = Bot(self._options, context)
+        text = shown(message, plain=context.plain)
+        first = _first(context.previous)
+        if first is None or message.reason in _ALONE:
+            return _receipt(await self._post(bot, text))
+        try:
+            return await self._follow_up(bot, first, message.reason, text)
+        except MessageGone:
+            return _receipt(await self._post(bot, text))
+
+    async def _follow_up(self, bot: Bot, first: _First, reason: Reason, text: str) -> Receipt:
+        """Edits the first message and answers it. Where it was deleted, the answer is the one to follow."""
+        if reason in _UPDATE:
+            await bot.edit(first, text)
+        if reason is not Reason.ACKNOWLEDGED or reason in self._options.send_on:
+            try:
+                answer = await bot.send(first.chat, text, answering=first)
+            except Moved as moved:
+                self._chat = moved.to
+                raise MessageGone from None
+            if answer.reply_to_message is None or answer.reply_to_message.message_id != first.message:
+                return _receipt(answer)
+        return _receipt_of(first)
+
+    async def _post(self, bot: Bot, text: str) -> Sent:
+        try:
+            return await bot.send(self._chat, text)
+        except Moved as moved:
+            self._chat = moved.to
+            return await bot.send(self._chat, text)
+
+
+class Bot:
+    """The calls of one attempt, all within the attempt's time."""
+
+    def __init__(self, options: TelegramOptions, context: Context) -> None:
+        self._options = options
+        self._context = context
+        self._masked = Masking(options.token)
+        self._deadline = asyncio.get_running_loop().time() + options.timeout.total_seconds()
+        self._markup = "" if context.plain else "HTML"
+
+    async def send(self, chat: int | str, text: str, answering: _First | None = None) -> Sent:
+        body = _Send(
+            chat,
+            text,
+            _NoPreview(),
+            self._markup,
+            self._options.message_thread_id,
+            self._options.silent,
+            None if answering is None else _Answering(answering.message),
+        )
+        return sent(await self._call("sendMessage", body), self._context, self._masked)
+
+    async def edit(self, first: _First, text: str) -> None:
+        body = _Edit(first.chat, first.message, text, _NoPreview(), self._markup)
+        edited(await self._call("editMessageText", body), self._context, self._masked)
+
+    async def _call(self, method: str, body: Struct) -> Response:
+        left = max(0.1, self._deadline - asyncio.get_running_loop().time())
+        url = address(self._options, method)
+        return await self._context.http.request(
+            "POST", url, body=msgspec.json.encode(body), headers=_JSON, timeout=left
+        )
+
+
+def address(options: TelegramOptions, method: str) -> Secret:
+    """Where a method of the Bot API is: the token is part of the path, so the whole URL is a credential."""
+    return Secret(f"{options.url.reveal().rstrip('/')}/bot{quote(options.token.reveal(), safe=':')}/{method}")
+
+
+def _first(previous: Receipt | None) -> _First | None:
+    """None if the receipt is not one of ours."""
+    if previous is None:
+        return None
+    try:
+        return _First(int(previous.data.get("chat", "")), int(previous.data.get("message", "")))
+    except ValueError:
+        return None
+
+
+def _receipt(message: Sent) -> Receipt:
+    return _receipt_of(_First(message.chat.id, message.message_id))
+
+
+def _receipt_of(first: _First) -> Receipt:
+    return Receipt(
+        {"chat": str(first.chat), "message": str(first.message)}, f"message {first.message} in chat {first.chat}"
+    )
