@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 from bridge.channels.api import ChannelOptions, Context, Idempotency, Message, Reason, Receipt, Secret
 from bridge.channels.endpoints import Masking, WebAddress
 from bridge.channels.telegram_answers import MessageGone, Moved, Sent, edited, sent
+from bridge.channels.telegram_buttons import TelegramEar
 from bridge.channels.telegram_text import shown
 from bridge.net import Response
 
@@ -46,6 +47,7 @@ class TelegramOptions(ChannelOptions):
     message_thread_id: int | None = Field(None, ge=1, description="the topic of a forum")
     silent: bool = Field(False, description="messages come without a sound")
     url: WebAddress = Field(Secret("https://api.telegram.org"), description="the base URL")
+    secret_token: Secret | None = Field(None, description="what setWebhook was given; with it messages have buttons")
 
 
 class _NoPreview(Struct, frozen=True):
@@ -99,6 +101,7 @@ class TelegramChannel:
         self.name = name
         self._options = options
         self._chat = options.chat_id
+        self.callback = _ear(options)
 
     async def send(self, message: Message, context: Context) -> Receipt:
         """As `Channel.send`: one request, or two where the first message is edited and answered."""
@@ -171,6 +174,13 @@ class Bot:
 def address(options: TelegramOptions, method: str) -> Secret:
     """Where a method of the Bot API is: the token is part of the path, so the whole URL is a credential."""
     return Secret(f"{options.url.reveal().rstrip('/')}/bot{quote(options.token.reveal(), safe=':')}/{method}")
+
+
+def _ear(options: TelegramOptions) -> TelegramEar | None:
+    if options.secret_token is None:
+        return None
+    masked = Masking(options.token, options.secret_token)
+    return TelegramEar(options.secret_token, address(options, "answerCallbackQuery"), masked)
 
 
 def _first(previous: Receipt | None) -> _First | None:

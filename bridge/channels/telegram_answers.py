@@ -103,6 +103,18 @@ def edited(response: Response, context: Context, masked: Callable[[str], str]) -
     judge(response, context, masked)
 
 
+def said_ok(response: Response, masked: Callable[[str], str]) -> None:
+    """Reads the answer to a call outside of a delivery, which is not tried again.
+
+    Raises:
+        ChannelError: it was refused.
+    """
+    answer = read_json(response, Verdict) or Verdict(ok=False, description="not Telegram's answer")
+    outcome_of(response, None, masked(answer.description))
+    if not answer.ok:
+        raise Permanent(FailureReason.BAD_RESPONSE, masked(answer.description))
+
+
 def judge(response: Response, context: Context, masked: Callable[[str], str]) -> None:
     """Returns if Telegram said `ok`.
 

@@ -1,4 +1,4 @@
-"""Telegram's Bot API as its documentation has it: sendMessage and editMessageText for one bot.
+"""Telegram's Bot API as its documentation has it: sendMessage, editMessageText and answerCallbackQuery for one bot.
 
 It parses HTML as strictly as Telegram does, counts what is left of a text, and shows messages as their reader sees
 them.
@@ -22,6 +22,7 @@ _MARKUP = re.compile(r"<(/?)([^\s<>/]*)((?:\s[^<>]*)?)>|<|&(?:lt|gt|amp|quot|#\d
 _HREF = re.compile(r'\s*href="([^"<>]*)"\s*')
 _MENTION = re.compile(r"(?<!\w)@(\w{2,32})")
 _LONGEST = 4096
+_TOAST = 200
 
 
 @dataclass
@@ -58,8 +59,9 @@ class Telegram(Simulator):
         self.chats = {CHAT}
         self.moved: dict[int, int] = {}
         self._token = token
-        self._shown: list[Told] = []
+        self.toasts: dict[str, dict[str, Any]] = {}
         self._last = 76
+        self._updates = 1000
 
     def answer(self, request: Recorded) -> Answer:
         head, _, method = request.path.removeprefix("/").partition("/")
@@ -80,7 +82,25 @@ class Telegram(Simulator):
             return self._send(body)
         if method == "editmessagetext":
             return self._edit(body)
+        if method == "answercallbackquery":
+            return self._toast(body)
         raise Refusal(404, "Not Found")
+
+    def press(self, message: Posted, label: str, user: int = 1111, name: str = "anna") -> bytes:
+        """The update that Telegram sends when somebody presses a button. `toasts` shows how the bot answers it."""
+        (button,) = (one for row in _keys(message.markup) for one in row if one["text"] == label)
+        return self.pressed(button["callback_data"], user, name)
+
+    def pressed(self, data: str, user: int = 1111, name: str = "anna") -> bytes:
+        """The update for a button that holds `data`."""
+        self._updates += 1
+        query = f"4382bfdwdsb{self._updates}"
+        self.toasts[query] = {}
+        sender = {"id": user, "is_bot": False, "first_name": "Somebody", "username": name}
+        chat = {"id": CHAT, "type": "supergroup", "title": "alerts"}
+        message = {"message_id": 77, "date": 1_700_000_000, "chat": chat, "text": "…"}
+        called = {"id": query, "from": sender, "message": message, "chat_instance": "-3", "data": data}
+        return json.dumps({"update_id": self._updates, "callback_query": called}).encode()
 
     def delete(self, message: Posted) -> None:
         self.messages.remove(message)
@@ -113,6 +133,15 @@ class Telegram(Simulator):
         message.body, message.markup = body, markup
         message.edits += 1
         return _result(message)
+
+    def _toast(self, body: dict[str, Any]) -> object:
+        query = body.get("callback_query_id", "")
+        if query not in self.toasts or self.toasts[query]:
+            raise Refusal(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+        if len(body.get("text", "")) > _TOAST:
+            raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
+        self.toasts[query] = body
+        return True
 
     def _chat(self, body: dict[str, Any]) -> int:
         chat = body.get("chat_id")
