@@ -11,6 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -43,7 +44,8 @@ class CallbackRequest(Struct, frozen=True):
 class Ask(Struct, frozen=True):
     """What somebody asks for.
 
-    The incident is named by a button's `token`, which says the deed too; by its id; or by this channel's dedup key of it.
+    The incident is named by a button's `token`, which says the deed too; by its id; by this channel's dedup key of it; or
+    by its short `number` on a channel that reaches who asks. With none of these it is the newest told to who asks.
     `key` is the same whenever the service repeats itself, and another one for everything else: what was done under
     a key is done once. `account` is who asks, as the service knows him; `shown` is how it calls him. `lasting` is
     how long a snooze is to be.
@@ -57,6 +59,7 @@ class Ask(Struct, frozen=True):
     dedup: str = ""
     deed: Deed | None = None
     lasting: timedelta | None = None
+    number: str = ""
 
 
 class Heard(Struct, frozen=True):
@@ -69,13 +72,15 @@ class Heard(Struct, frozen=True):
 class Done(Struct, frozen=True):
     """What came of an ask. `text` says it to who asked, in a sentence; it is empty for what is done already.
 
-    `changed` is False where nothing was to do, or somebody else came first. `incident` is empty if there is none.
+    `changed` is False where nothing was to do, or somebody else came first. `incident` is empty if there is none, `by` if
+    who asks may not act.
     """
 
     ask: Ask
     changed: bool
     text: str
     incident: str = ""
+    by: str = ""
 
 
 class CallbackAnswer(Struct, frozen=True):
@@ -96,7 +101,8 @@ class Unreadable(BridgeError):  # noqa: N818 - as above
 class Callback(Protocol):
     """One channel's ear. `via` is how acts are recorded, `accounts` the kind of account under `people:` that asks come from.
 
-    Where `strangers` is false, only accounts of people may act.
+    Where `strangers` is false, only accounts of people may act. An ear of which people ask without a token, an id or a
+    dedup key also says in `reaches` which accounts its channel writes to.
     """
 
     @property
@@ -125,6 +131,11 @@ class Callback(Protocol):
         Raises:
             ChannelError: it could not be told.
         """
+
+
+def short_number(dedup: str) -> str:
+    """Four digits by which people name an incident in a text, from the channel's dedup key of it. Not unique."""
+    return str(int(sha256(dedup.encode()).hexdigest()[:12], 16) % 9000 + 1000)
 
 
 def is_fresh(timestamp: str, now: datetime) -> bool:

@@ -22,18 +22,24 @@ from bridge.channels.api import (
     Idempotency,
     Message,
     Permanent,
+    Reason,
     Receipt,
     Refused,
     Retryable,
     Secret,
 )
+from bridge.channels.callbacks import short_number
 from bridge.channels.endpoints import Masking, WebAddress, endpoint, read_json, unreadable
 from bridge.channels.sizes import body
 from bridge.channels.sms_text import bits, room, spelled
+from bridge.channels.twilio_replies import TwilioEar
+from bridge.domain.alert import Status
 from bridge.domain.errors import ChannelError
 from bridge.net import Response, outcome_of, retry_after
 
 _REMEMBERED = 1000
+_WIDEST = 16
+_ANSWERABLE = frozenset(Reason) - {Reason.NOTICE, Reason.TEST}
 _HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 _RECIPIENT = frozenset({21211, 21214, 21217, 21408, 21610, 21612, 21614, 21635, 30003, 30005, 30006})
 _SENDER = frozenset({21212, 21603, 21606, 21607, 21659, 21660, 21661, 21703})
@@ -55,6 +61,7 @@ class TwilioSmsOptions(ChannelOptions):
     from_: Sender = Field(alias="from", description="a number, a sender name, or a messaging service (MG…)")
     to: Annotated[tuple[Number, ...], BeforeValidator(_several)] = Field(min_length=1, max_length=50)
     url: WebAddress = Field(Secret("https://api.twilio.com"), description="the base URL")
+    replies: bool = Field(False, description="texts that come back acknowledge; each text says how")
     max_segments: int = Field(4, ge=1, le=10, description="each is charged; longer texts are cut and say so")
 
 
@@ -82,6 +89,7 @@ class TwilioSmsChannel:
         self._to = tuple(dict.fromkeys(options.to))
         self._sender = "MessagingServiceSid" if options.from_.startswith("MG") else "From"
         self._masked = Masking(options.auth_token)
+        self.callback = TwilioEar(options.auth_token, options.to) if options.replies else None
         self._texted: OrderedDict[str, dict[str, str]] = OrderedDict()
 
     async def send(self, message: Message, context: Context) -> Receipt:
@@ -90,7 +98,7 @@ class TwilioSmsChannel:
         A number that refuses for good does not stop the others: the receipt names it. The failure of a number that
         can be tried again is raised when every number has been tried.
         """
-        text = spelled(body(message, room(self._options.max_segments), bits, title=True))
+        text = spelled(self._shown(message))
         texted = self._remember(context.idempotency_key)
         waiting = [number for number in self._to if number not in texted]
         failed = await asyncio.gather(*(self._text(number, text, context, texted) for number in waiting))
@@ -100,6 +108,18 @@ class TwilioSmsChannel:
             raise failure
         self._texted.pop(context.idempotency_key, None)
         return _receipt(texted, failures)
+
+    def _shown(self, message: Message) -> str:
+        """Title and text; and how to answer, where an answer is heard."""
+        size = room(self._options.max_segments)
+        if self.callback is None or message.reason not in _ANSWERABLE or message.status is not Status.FIRING:
+            return body(message, size, bits, title=True)
+        number = short_number(message.dedup)
+        line = f"\nReply ack {number}" if not message.acknowledged_by else f"\nReply resolve {number}"
+        text = body(message, size - bits(line), bits, title=True) + line
+        if bits(text) > size:  # one character outside GSM-7 makes the line larger too
+            text = body(message, size - _WIDEST * len(line), bits, title=True) + line
+        return text
 
     async def _text(self, number: str, text: str, context: Context, texted: dict[str, str]) -> ChannelError | None:
         """Text one number and note it in `texted`, or give the failure back."""

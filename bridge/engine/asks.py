@@ -14,6 +14,7 @@ from bridge.engine import deeds
 from bridge.engine.incident_acts import IncidentActs
 from bridge.engine.links import BadLink, links_of
 from bridge.engine.once import Once, Repeated
+from bridge.engine.texted import Texted, channels_to
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
 from bridge.net import HttpClient
@@ -33,6 +34,7 @@ class Asks:
         self._transactions = transactions
         self._keys = keys
         self._links = links_of(keys)
+        self._texted = Texted(keys)
         self._metrics = metrics
 
     def callback(self, channel: str) -> Callback | None:
@@ -56,15 +58,18 @@ class Asks:
         if not by:
             return Done(ask, False, f"Nobody under `people:` has this account ({callback.accounts}); nothing was done.")
         try:
-            deed, incident = await self._which(channel, ask, now)
+            deed, meant = await self._which(channel, callback, ask, now)
         except BadLink as error:
-            return Done(ask, False, f"Nothing was done: {error}.")
-        if deed is None or not incident:
-            return Done(ask, False, _GONE)
+            return Done(ask, False, f"Nothing was done: {error}.", by=by)
+        if len(meant) > 1:
+            return Done(ask, False, f"Nothing was done: {len(meant)} incidents have the number {ask.number}.", by=by)
+        if deed is None or not meant:
+            return Done(ask, False, _GONE, by=by)
+        incident = meant[0]
         acts = IncidentActs(Once(self._transactions, channel, ask.key), self._metrics)
         doing = deeds.do(acts, deed, incident, by, now, callback.via, ask.lasting)
         changed, text = await _told(doing, deed, by, now)
-        return Done(ask, changed, text, incident)
+        return Done(ask, changed, text, incident, by)
 
     def _who(self, callback: Callback, ask: Ask) -> str:
         """The name under which it goes on record; empty for nobody who may act."""
@@ -74,23 +79,29 @@ class Asks:
             return person
         return stranger(ask.shown or ask.account, callback.accounts)
 
-    async def _which(self, channel: str, ask: Ask, now: datetime) -> tuple[Deed | None, str]:
+    async def _which(
+        self, channel: str, callback: Callback, ask: Ask, now: datetime
+    ) -> tuple[Deed | None, tuple[str, ...]]:
+        """The deed and the incidents that may be meant."""
         if ask.token:
             opened = self._links.open(ask.token, now)
-            return opened.deed, opened.incident
+            return opened.deed, (opened.incident,)
         if ask.incident:
-            return ask.deed, ask.incident
+            return ask.deed, (ask.incident,)
+        if not ask.dedup:
+            channels = channels_to(ask.account, callback, self._transactions.generation().channels)
+            return ask.deed, await self._transactions.read(lambda tx: self._texted.which(tx, channels, ask))
         return ask.deed, await self._keyed(channel, ask.dedup)
 
-    async def _keyed(self, channel: str, dedup: str) -> str:
-        """The incident that is not over and that the channel knows by this key; empty if there is none."""
+    async def _keyed(self, channel: str, dedup: str) -> tuple[str, ...]:
+        """The incident that is not over and that the channel knows by this key, if there is one."""
         told = await self._transactions.read(lambda tx: incidents.told_unended(tx, channel))
         for number, incident in enumerate(told):
             if self._keys.idempotency("incident", incident, channel) == dedup:
-                return incident
+                return (incident,)
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)  # of ten thousand incidents others must not wait for the last
-        return ""
+        return ()
 
 
 async def _told(doing: Awaitable[IncidentDetail], deed: Deed, by: str, now: datetime) -> tuple[bool, str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
-from urllib.parse import parse_qsl
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
 
 from tests.simulators.server import Answer, Recorded, Simulator, Told
 
@@ -42,6 +45,28 @@ class Twilio(Simulator):
 
     def told(self) -> list[Told]:
         return self._told
+
+
+def texted(url: str, auth_token: str, form: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of what Twilio posts to a number's address when somebody texts to it."""
+    signed = url
+    for name in sorted(form):
+        signed += name + form[name]
+    mac = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
+        "X-Twilio-Signature": base64.b64encode(mac).decode(),
+    }
+    return urlencode(form).encode(), headers
+
+
+def text_of(number: str, text: str, sid: str) -> dict[str, str]:
+    """The parameters of a text that came in."""
+    return {
+        "ToCountry": "US", "SmsMessageSid": sid, "NumMedia": "0", "ToCity": "", "FromZip": "", "SmsSid": sid,
+        "SmsStatus": "received", "Body": text, "FromCountry": "DE", "To": "+15005550006", "MessagingServiceSid": "",
+        "NumSegments": "1", "MessageSid": sid, "AccountSid": "AC0123456789", "From": number, "ApiVersion": "2010-04-01",
+    }  # fmt: skip
 
 
 def _error(status: int, code: int, message: str) -> Answer:
