@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from bridge.channels.api import ChannelOptions, Context, Idempotency, Message, Reason, Receipt, Secret
 from bridge.channels.endpoints import Masking, WebAddress
 from bridge.channels.telegram_answers import MessageGone, Moved, Sent, edited, sent
-from bridge.channels.telegram_buttons import TelegramEar
+from bridge.channels.telegram_buttons import Keyboard, TelegramEar, keyboard
 from bridge.channels.telegram_text import shown
 from bridge.net import Response
 
@@ -69,14 +69,18 @@ class _Send(Struct, frozen=True, omit_defaults=True):
     message_thread_id: int | None = None
     disable_notification: bool = False
     reply_parameters: _Answering | None = None
+    reply_markup: Keyboard | None = None
 
 
 class _Edit(Struct, frozen=True, omit_defaults=True):
+    """Without `reply_markup` the buttons are taken away."""
+
     chat_id: int
     message_id: int
     text: str
     link_preview_options: _NoPreview
     parse_mode: str = ""
+    reply_markup: Keyboard | None = None
 
 
 class _First(Struct, frozen=True):
@@ -105,8 +109,9 @@ class TelegramChannel:
 
     async def send(self, message: Message, context: Context) -> Receipt:
         """As `Channel.send`: one request, or two where the first message is edited and answered."""
-        bot = Bot(self._options, context)
-        text = shown(message, plain=context.plain)
+        buttons = self.callback is not None and not context.plain
+        bot = _Bot(self._options, context, keyboard(message.actions) if buttons else None)
+        text = shown(message, plain=context.plain, buttons=buttons)
         first = _first(context.previous)
         if first is None or message.reason in _ALONE:
             return _receipt(await self._post(bot, text))
@@ -115,7 +120,7 @@ class TelegramChannel:
         except MessageGone:
             return _receipt(await self._post(bot, text))
 
-    async def _follow_up(self, bot: Bot, first: _First, reason: Reason, text: str) -> Receipt:
+    async def _follow_up(self, bot: _Bot, first: _First, reason: Reason, text: str) -> Receipt:
         """Edits the first message and answers it. Where it was deleted, the answer is the one to follow."""
         if reason in _UPDATE:
             await bot.edit(first, text)
@@ -129,7 +134,7 @@ class TelegramChannel:
                 return _receipt(answer)
         return _receipt_of(first)
 
-    async def _post(self, bot: Bot, text: str) -> Sent:
+    async def _post(self, bot: _Bot, text: str) -> Sent:
         try:
             return await bot.send(self._chat, text)
         except Moved as moved:
@@ -137,13 +142,14 @@ class TelegramChannel:
             return await bot.send(self._chat, text)
 
 
-class Bot:
-    """The calls of one attempt, all within the attempt's time."""
+class _Bot:
+    """The calls of one attempt, all within the attempt's time. What they write has the same buttons."""
 
-    def __init__(self, options: TelegramOptions, context: Context) -> None:
+    def __init__(self, options: TelegramOptions, context: Context, buttons: Keyboard | None) -> None:
         self._options = options
         self._context = context
-        self._masked = Masking(options.token)
+        self._buttons = buttons
+        self._masked = _masking(options)
         self._deadline = asyncio.get_running_loop().time() + options.timeout.total_seconds()
         self._markup = "" if context.plain else "HTML"
 
@@ -156,11 +162,12 @@ class Bot:
             self._options.message_thread_id,
             self._options.silent,
             None if answering is None else _Answering(answering.message),
+            self._buttons,
         )
         return sent(await self._call("sendMessage", body), self._context, self._masked)
 
     async def edit(self, first: _First, text: str) -> None:
-        body = _Edit(first.chat, first.message, text, _NoPreview(), self._markup)
+        body = _Edit(first.chat, first.message, text, _NoPreview(), self._markup, self._buttons)
         edited(await self._call("editMessageText", body), self._context, self._masked)
 
     async def _call(self, method: str, body: Struct) -> Response:
@@ -176,11 +183,15 @@ def address(options: TelegramOptions, method: str) -> Secret:
     return Secret(f"{options.url.reveal().rstrip('/')}/bot{quote(options.token.reveal(), safe=':')}/{method}")
 
 
+def _masking(options: TelegramOptions) -> Masking:
+    """Repeats what Telegram said without our credentials."""
+    return Masking(options.token, *([options.secret_token] if options.secret_token else ()))
+
+
 def _ear(options: TelegramOptions) -> TelegramEar | None:
     if options.secret_token is None:
         return None
-    masked = Masking(options.token, options.secret_token)
-    return TelegramEar(options.secret_token, address(options, "answerCallbackQuery"), masked)
+    return TelegramEar(options.secret_token, address(options, "answerCallbackQuery"), _masking(options))
 
 
 def _first(previous: Receipt | None) -> _First | None:

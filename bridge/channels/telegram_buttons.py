@@ -17,6 +17,7 @@ from bridge.channels.endpoints import Masking
 from bridge.channels.sizes import shorten
 from bridge.channels.telegram_answers import said_ok
 from bridge.domain.act import Via
+from bridge.domain.message import Action
 from bridge.domain.secret import Secret
 from bridge.net import HttpClient
 
@@ -54,6 +55,24 @@ class _Toast(Struct, frozen=True, omit_defaults=True):
     callback_query_id: str
     text: str = ""
     show_alert: bool = False
+
+
+class Button(Struct, frozen=True):
+    """`callback_data` holds at most 64 bytes."""
+
+    text: str
+    callback_data: str
+
+
+class Keyboard(Struct, frozen=True):
+    """Rows of buttons under a message."""
+
+    inline_keyboard: tuple[tuple[Button, ...], ...]
+
+
+def keyboard(actions: Sequence[Action]) -> Keyboard | None:
+    """A row with a button for each action; None if there is none."""
+    return Keyboard((tuple(Button(each.label, each.token) for each in actions),)) if actions else None
 
 
 class TelegramEar:

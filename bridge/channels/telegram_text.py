@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import UTC
 from html import escape as escape_attribute
 
+from msgspec.structs import replace
+
 from bridge.channels.links import Link, links_of
 from bridge.channels.sizes import body, longest, one_line, shorten
 from bridge.domain.alert import Status
@@ -30,15 +32,19 @@ _FIRING = "🔴"
 _SEVERITIES = {"warning": "🟡", "info": "🔵", "none": "⚪"}
 
 
-def shown(message: Message, *, plain: bool = False) -> str:
-    """The whole message, in HTML unless `plain`; never longer than Telegram takes."""
+def shown(message: Message, *, plain: bool = False, buttons: bool = False) -> str:
+    """The whole message, in HTML unless `plain`; never longer than Telegram takes.
+
+    Where `buttons` stand under it, the actions are not in the text; in plain text they always are.
+    """
     write = guarded if plain else escape
     title = _title(message)
     parts = [write(title) if plain else f"<b>{write(title)}</b>"]
-    if text := body(message, _BODY, room):
+    if text := body(message if plain else replace(message, actions=()), _BODY, room):
         parts.append(write(text))
-    if not plain and (links := _links(links_of(message))):
-        parts.append(links)
+    if not plain:
+        actions = () if buttons else tuple(Link(each.label, each.url) for each in message.actions if each.url)
+        parts += [line for line in (_links(links_of(message)), _links(actions)) if line]
     parts.append(_identity(message, write))
     return "\n".join(parts)
 

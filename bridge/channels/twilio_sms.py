@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from bridge.channels.api import (
@@ -110,11 +111,11 @@ class TwilioSmsChannel:
         return _receipt(texted, failures)
 
     def _shown(self, message: Message) -> str:
-        """Title and text; and how to answer, where an answer is heard."""
+        """Title and text; and in place of links how to answer, where an answer is heard."""
         size = room(self._options.max_segments)
         if self.callback is None or message.reason not in _ANSWERABLE or message.status is not Status.FIRING:
             return body(message, size, bits, title=True)
-        number = short_number(message.dedup)
+        number, message = short_number(message.dedup), replace(message, actions=())
         line = f"\nReply ack {number}" if not message.acknowledged_by else f"\nReply resolve {number}"
         text = body(message, size - bits(line), bits, title=True) + line
         if bits(text) > size:  # one character outside GSM-7 makes the line larger too

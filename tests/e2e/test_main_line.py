@@ -50,6 +50,8 @@ async def test_an_alert_and_its_end_reach_every_receiver_once_through_a_restart(
         assert here.pager.incidents == {} or set(here.pager.incidents.values()) == {"resolved"}
         assert here.bot.roots()[0].edits == 1  # the first message says how it ended
         assert len(here.bot.replies(here.bot.roots()[0])) == 1
+        assert here.gram.messages[0].edits == 1
+        assert here.gram.messages[1].reply_to == here.gram.messages[0].id
         assert all("https://runbooks.example/DiskFull" in mail.part("plain") for mail in here.mail.mails[:1])
 
         verified = await asyncio.to_thread(here.bridge.command, "audit", "verify")

@@ -86,6 +86,7 @@ def texts_for_people(here: Town) -> Iterator[tuple[str, str]]:
         ("chat", here.chat.told()),
         ("bot", here.bot.told()),
         ("sms", here.sms.told()),
+        ("gram", here.gram.told()),
         ("grid", here.grid.told()),
     ):
         yield from ((name, one.text) for one in told)
@@ -110,6 +111,7 @@ async def test_hostile_alert_text_is_shown_by_every_receiver_and_acted_on_by_non
                 ("chat", here.chat.told()),
                 ("bot", here.bot.told()),
                 ("pager", here.pager.told()),
+                ("gram", here.gram.told()),
                 ("grid", here.grid.told()),
             ):
                 assert any(f"Odd{number}" in one.text for one in told), (name, number)
@@ -124,6 +126,7 @@ def _acted_on_by_none(here: Town) -> None:
         ("chat", here.chat.told()),
         ("bot", here.bot.told()),
         ("pager", here.pager.told()),
+        ("gram", here.gram.told()),
         ("grid", here.grid.told()),
     ):
         for one in told:

@@ -12,6 +12,7 @@ from tests.simulators.pagerduty import PagerDuty
 from tests.simulators.sendgrid import SendGrid
 from tests.simulators.slack import SlackApi, SlackWebhook
 from tests.simulators.smtp import MailServer
+from tests.simulators.telegram import TOKEN, Telegram
 from tests.simulators.twilio import Twilio
 from tests.simulators.webhook import WebhookReceiver
 
@@ -23,6 +24,7 @@ SECRETS = {
     "channels/pager/routing_key": "testkeyoftherouting0123456789abc",
     "channels/mail/password": "test-key-of-the-mailbox",
     "channels/grid/api_key": "test-key-of-the-grid",
+    "channels/gram/token": TOKEN,
     "channels/sms/auth_token": "test-key-of-the-phone",
 }
 """Where each secret stands → the secret; made for these tests alone."""
@@ -49,9 +51,10 @@ channels:
     ca_file: "CAFILE"
   grid: {type: sendgrid, api_key: "SEALED<channels/grid/api_key>", from: alerts@example.com, to: [ops@example.com], url: "GRID"}
   sms: {type: twilio_sms, account_sid: AC1, auth_token: "SEALED<channels/sms/auth_token>", from: "+15550100", to: ["+15550101"], url: "SMS"}
+  gram: {type: telegram, token: "SEALED<channels/gram/token>", chat_id: -1001234, url: "GRAM"}
   script: {type: exec, command: [scripts/told.sh]}
 receivers:
-  everybody: [hook, chat, bot, pager, mail, grid, sms, script]
+  everybody: [hook, chat, bot, pager, mail, grid, sms, gram, script]
 route:
   receiver: everybody
   hooks:
@@ -78,6 +81,7 @@ class Town:
     mail: MailServer
     grid: SendGrid
     sms: Twilio
+    gram: Telegram
 
     def script_heard(self) -> list[str]:
         path = self.folder / "told.txt"
@@ -93,6 +97,7 @@ class Town:
             "mail": len(self.mail.mails),
             "grid": len(self.grid.mails),
             "sms": len(self.sms.texts),
+            "gram": len(self.gram.messages),
             "script": len(self.script_heard()),
         }
 
@@ -110,6 +115,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         mail = await enter(MailServer(tls="starttls", user="bridge", password=SECRETS["channels/mail/password"]))
         grid = await enter(SendGrid(SECRETS["channels/grid/api_key"]))
         sms = await enter(Twilio("AC1", SECRETS["channels/sms/auth_token"]))
+        gram = await enter(Telegram(SECRETS["channels/gram/token"]))
         port = free_port()
         (folder / "routes").mkdir(parents=True)
         (folder / "scripts").mkdir()
@@ -118,7 +124,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         script.chmod(0o755)
         places = {
             "HOOK": hook.url, "BOT": bot.url, "PAGER": pager.url, "MAIL": mail.smarthost, "CAFILE": str(mail.ca_file),
-            "GRID": grid.url, "SMS": sms.url, "PORT": str(port),
+            "GRID": grid.url, "SMS": sms.url, "GRAM": gram.url, "PORT": str(port),
         }  # fmt: skip
         text = CONFIG
         for name, value in places.items():
@@ -134,7 +140,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
             text = text.replace(f"SEALED<{place}>", sealed.stdout.strip().splitlines()[-1])
         main.write_text(text)
         try:
-            yield Town(folder, bridge, hook, chat, bot, pager, mail, grid, sms)
+            yield Town(folder, bridge, hook, chat, bot, pager, mail, grid, sms, gram)
         finally:
             bridge.stop()
 

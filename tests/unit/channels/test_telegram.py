@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from bridge.channels.api import Context, FailureReason, Message, Permanent, Reason, Receipt, Refused, Retryable
 from bridge.channels.telegram import TelegramChannel, TelegramOptions
 from bridge.channels.telegram_text import shown, sign
+from bridge.domain.deed import Deed
 from bridge.domain.errors import ChannelError
+from bridge.domain.message import Action
 from bridge.net import HttpClient
 from tests.contract.channels.messages import NOW, alert, many, message, resolved
 from tests.simulators.telegram import CHAT, NAME, TOKEN, Telegram, check, told_of
@@ -34,6 +36,16 @@ def bot(telegram: Telegram, **more: object) -> TelegramChannel:
 
 def context(http: HttpClient, previous: Receipt | None = None, *, plain: bool = False) -> Context:
     return Context(http=http, now=NOW, idempotency_key="key", previous=previous, plain=plain)
+
+
+ACTIONS = tuple(
+    Action(deed, label, label[0] * 54, f"https://alerts.example.org/a/{label[0] * 54}")
+    for deed, label in ((Deed.ACKNOWLEDGE, "Acknowledge"), (Deed.RESOLVE, "Resolve"))
+)
+
+
+def acting(of: Message | None = None) -> Message:
+    return replace(of or message(), actions=ACTIONS)
 
 
 def acknowledged() -> Message:
@@ -262,6 +274,47 @@ class TestTheText:
             for number in range(1, 6)
         )
         assert shown(message(*views)).count("<a href=") == 2
+
+
+class TestButtons:
+    async def test_stand_under_what_is_sent_edited_and_answered(self, telegram: Telegram, http: HttpClient) -> None:
+        channel = bot(telegram, secret_token="s" * 20)
+        first = await channel.send(acting(), context(http))
+        await channel.send(acting(message(*many(2), reason=Reason.CHANGED)), context(http, first))
+        for one in telegram.messages:
+            ((acknowledge, resolve),) = one.markup["inline_keyboard"]
+            assert acknowledge == {"text": "Acknowledge", "callback_data": "A" * 54}
+            assert resolve == {"text": "Resolve", "callback_data": "R" * 54}
+            assert "/a/" not in one.body["text"]
+        assert telegram.messages[0].edits == 1
+
+    async def test_are_taken_away_at_the_end(self, telegram: Telegram, http: HttpClient) -> None:
+        channel = bot(telegram, secret_token="s" * 20)
+        first = await channel.send(acting(), context(http))
+        await channel.send(resolved(), context(http, first))
+        assert [one.markup for one in telegram.messages] == [{}, {}]
+
+    async def test_are_not_there_where_nobody_would_hear_them(self, telegram: Telegram, http: HttpClient) -> None:
+        await bot(telegram).send(acting(), context(http))
+        (only,) = telegram.messages
+        assert only.markup == {}
+        links = [f'<a href="https://alerts.example.org/a/{letter * 54}">' for letter in "AR"]
+        assert all(link in only.body["text"] for link in links)
+
+    @pytest.mark.parametrize("more", [{}, {"secret_token": "s" * 20}])
+    async def test_in_plain_text_are_links(self, telegram: Telegram, http: HttpClient, more: dict[str, str]) -> None:
+        await bot(telegram, **more).send(acting(), context(http, plain=True))
+        (only,) = telegram.messages
+        assert only.markup == {}
+        assert f"Acknowledge: https://alerts.example.org/a/{'A' * 54}" in only.body["text"]
+
+    async def test_without_an_address_are_buttons_all_the_same(self, telegram: Telegram, http: HttpClient) -> None:
+        silent = replace(message(), actions=tuple(replace(action, url="") for action in ACTIONS))
+        await bot(telegram, secret_token="s" * 20).send(silent, context(http))
+        await bot(telegram).send(silent, context(http))
+        heard, deaf = telegram.messages
+        assert len(heard.markup["inline_keyboard"][0]) == 2
+        assert told_of(deaf.body) == told_of(heard.body)
 
 
 class TestOptions:

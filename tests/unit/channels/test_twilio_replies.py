@@ -14,7 +14,7 @@ from bridge.channels.callbacks import Ask, CallbackRequest, Done, Forged, Heard,
 from bridge.channels.twilio_replies import TwilioEar, signature
 from bridge.channels.twilio_sms import TwilioSmsChannel
 from bridge.domain.deed import Deed
-from bridge.domain.message import Message, Reason
+from bridge.domain.message import Action, Message, Reason
 from bridge.domain.secret import Secret
 from bridge.net import HttpClient
 from tests.contract.channels.leaks import assert_no_secret
@@ -205,6 +205,13 @@ class TestHowToAnswer:
         await send(http, channel, message())
         assert channel.callback is None
         assert "Reply" not in service.texts[0]["Body"]
+
+    async def test_it_stands_in_place_of_links(self, http: HttpClient, service: Twilio) -> None:
+        link = Action(Deed.ACKNOWLEDGE, "Acknowledge", "A" * 54, f"https://alerts.example.org/a/{'A' * 54}")
+        news = replace(message(), actions=(link,))
+        await send(http, channel_to(service, ONE, replies=True), news)
+        await send(http, channel_to(service, ONE), news, key="key-2")
+        assert ["https" in one["Body"] for one in service.texts] == [False, True]
 
     @pytest.mark.parametrize("line", ["сервер упал", "server down €", "x"])
     @pytest.mark.parametrize("segments", [1, 2, 4])

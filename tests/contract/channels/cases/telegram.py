@@ -8,13 +8,15 @@ from bridge.channels.telegram import TelegramChannel
 from tests.contract.channels.case import Case
 from tests.simulators.telegram import CHAT, TOKEN, Telegram
 
+_SECRET = "canary-secret_token-0123456789"
+
 CASE = Case(
     name="telegram",
     channel=TelegramChannel,
     idempotency="none",
     service=Telegram,
-    options=lambda url: {"token": TOKEN, "chat_id": CHAT, "url": url},
-    canaries=(TOKEN,),
+    options=lambda url: {"token": TOKEN, "chat_id": CHAT, "url": url, "secret_token": _SECRET},
+    canaries=(TOKEN, _SECRET),
     accepts=frozenset({200}),
     success_body=b'{"ok": true, "result": {"message_id": 77, "chat": {"id": -1001234}}}',
     bad_success=(
