@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bridge.config.model import Config
-from bridge.config.open_secrets import SecretOpener, open_access, open_source
+from bridge.config.open_secrets import SecretOpener, open_access, open_heartbeat, open_source
 from bridge.config.senders import SourceAuth
 from bridge.domain.errors import SecretError
 from bridge.domain.secret import Secret
 from bridge.http.access import Access, all_roles, is_loopback, token
+from bridge.http.heartbeats import Door
 from bridge.http.webhooks import Source
 from bridge.ingest.auth import Basic, Bearer, Hmac, Way, digest_of
 
@@ -24,6 +25,19 @@ def access_of(config: Config, opener: SecretOpener) -> Access:
 def sources_of(config: Config, opener: SecretOpener) -> dict[str, Source]:
     """The senders by name. One whose proof cannot be opened is closed: its senders are told to try again."""
     return {name: _source(config, name, opener) for name in config.sources}
+
+
+def heartbeats_of(config: Config, opener: SecretOpener) -> dict[str, Door]:
+    """The heartbeats that come as requests, by name. One whose token cannot be opened is closed."""
+    return {name: _door(config, name, opener) for name, found in config.heartbeats.items() if found.matchers is None}
+
+
+def _door(config: Config, name: str, opener: SecretOpener) -> Door:
+    try:
+        settings = open_heartbeat(config, name, opener)
+    except SecretError as error:
+        return Door(closed=str(error))
+    return Door(_digests(settings.token) if settings.token else ())
 
 
 def _source(config: Config, name: str, opener: SecretOpener) -> Source:

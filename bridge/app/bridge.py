@@ -31,7 +31,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import BridgeError, ConfigError, StorageError, StorageFatal
-from bridge.engine import outages, outbox
+from bridge.engine import heartbeats, outages, outbox
 from bridge.engine.build import Builder
 from bridge.engine.generation import Generation
 from bridge.engine.reconfigured import adopt
@@ -96,6 +96,7 @@ class Bridge:
         self.membership, self.explainer = parts.membership, parts.explainer
         self.asks, self.link_acts = parts.asks, parts.link_acts
         parts.calendars.address_of = lambda name: opened(self.config, self._opener, name)
+        self.heartbeats = parts.heartbeats
         self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys
         self.watch = SelfWatch(
@@ -211,6 +212,10 @@ class Bridge:
                 Trouble("source_closed", name, text)
                 for name, text in (self.front.closed_sources if self.front else {}).items()
             ),
+            *(
+                Trouble("heartbeat_closed", name, text)
+                for name, text in (self.front.closed_heartbeats if self.front else {}).items()
+            ),
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
             *(Trouble("calendar_stale", name, text) for name, text in self._parts.calendars.stale().items()),
             *self.watch.troubles(),
@@ -282,6 +287,7 @@ class Bridge:
         await self.transactions.write(now, decision)
         self._recorded = config.digest
         await self.sender.reloaded(now)
+        await self.transactions.write(now, partial(heartbeats.excuse, alive=last))
         await adopt(self.transactions, now)
         await self._trail.checkpoint(now)
         self.front = Front(self, self.config, self._opener, self._clock)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from bridge import __version__
-from bridge.app.admission import access_of, sources_of
+from bridge.app.admission import access_of, heartbeats_of, sources_of
 from bridge.app.alertmanager import alertmanager_api
 from bridge.config.model import Config
 from bridge.config.open_secrets import SecretOpener
@@ -23,6 +23,7 @@ from bridge.http.application import main_application, observe_application
 from bridge.http.body import BodyReader
 from bridge.http.callbacks import Callbacks
 from bridge.http.gate import Gate
+from bridge.http.heartbeats import HeartbeatPages
 from bridge.http.limits import Limits, outside_limits
 from bridge.http.pace import FailurePace
 from bridge.http.server import Listener
@@ -60,12 +61,14 @@ class Front:
         small = BodyReader(outside_limits(limits))
         links = ActionLinks(bridge.link_acts, BodyReader(outside_limits(limits, FORM)), self._gate, clock)
         self._callbacks = Callbacks(bridge.asks, small, self._gate, bridge.metrics, clock, settings.url)
+        self._heartbeats = HeartbeatPages(bridge.heartbeats, heartbeats_of(config, opener), self._gate, clock)
         app = main_application(
             webhooks=self._webhooks,
             operator=bridge.operator,
             explainer=bridge.explainer,
             schedules=bridge.on_call,
             calendar_token=bridge.calendar_token,
+            heartbeats=self._heartbeats,
             state=bridge,
             reload=bridge.reload,
             gate=self._gate,
@@ -97,6 +100,11 @@ class Front:
         """The sources whose proof cannot be opened, with the reason."""
         return self._webhooks.closed
 
+    @property
+    def closed_heartbeats(self) -> dict[str, str]:
+        """The heartbeats whose token cannot be opened, with the reason."""
+        return {name: door.closed for name, door in self._heartbeats.doors.items() if door.closed}
+
     def incomplete(self, *, refused: bool) -> None:
         """Whether a file was refused, so that sources may be missing."""
         self._webhooks.incomplete = refused
@@ -105,6 +113,7 @@ class Front:
         """Use a new configuration's sources and rules from the next request on. Raises SecretError or ConfigError, changing nothing."""
         self._require_safe(config)
         access, sources = access_of(config, opener), sources_of(config, opener)
+        self._heartbeats.doors = heartbeats_of(config, opener)
         self._gate.access = access
         self._webhooks.apply(sources)
         if config.server != self._settings:

@@ -17,6 +17,7 @@ from bridge.engine.backlog import Backlog, Parse
 from bridge.engine.calendars import CalendarReader
 from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
+from bridge.engine.heartbeat_book import HeartbeatBook
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
 from bridge.engine.link_acts import LinkActs
@@ -71,6 +72,7 @@ class Parts:
         self.link_acts = LinkActs(transactions, keys, self.operator)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = transactions.on_call
+        self.heartbeats = HeartbeatBook(transactions)
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)

@@ -16,6 +16,7 @@ from bridge.config.acknowledgement import AcknowledgementSettings
 from bridge.config.escalations import SeveritySettings
 from bridge.config.fields import FieldReader, SecretUse
 from bridge.config.findings import Findings
+from bridge.config.heartbeats import read_heartbeats
 from bridge.config.hook_calls import HookReader
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.model import Config
@@ -154,6 +155,7 @@ class _Assembly:
             people=people,
             schedules=schedules,
             calendars=calendars,
+            heartbeats=read_heartbeats(sections, self.fields, findings),
             fallback=self._fallback(names),
         )
         self._judge_whole(config)

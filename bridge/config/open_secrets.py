@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from bridge.channels.api import ChannelOptions
 from bridge.config.fields import SecretUse
+from bridge.config.heartbeats import HeartbeatSettings
 from bridge.config.model import Config
 from bridge.config.model_types import fields_by_key
 from bridge.config.senders import AccessSettings, SourceSettings
@@ -135,6 +136,11 @@ def open_channel(config: Config, name: str, opener: SecretOpener) -> ChannelOpti
 def open_source(config: Config, name: str, opener: SecretOpener) -> SourceSettings:
     """A source's settings with its proofs opened. Raises SecretError."""
     return opener.options(config.sources[name], "sources", name)
+
+
+def open_heartbeat(config: Config, name: str, opener: SecretOpener) -> HeartbeatSettings:
+    """A heartbeat's settings with its tokens opened. Raises SecretError."""
+    return opener.options(config.heartbeats[name], "heartbeats", name)
 
 
 def open_access(config: Config, opener: SecretOpener) -> AccessSettings | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from bridge.config.escalations import StepSettings
+from bridge.config.heartbeats import HeartbeatSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.people import PersonSettings
 from bridge.config.recurring import RecurringSilence
@@ -50,6 +51,7 @@ def json_schema(channels: ChannelCatalogue, hooks: HookCatalogue) -> Schema:
         PersonSettings,
         ScheduleSettings,
         SomebodyEntry,
+        HeartbeatSettings,
     ]
     own += [*channel_models.values(), *hook_models.values()]
     references, definitions = _definitions(own)
@@ -96,6 +98,7 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
         "rehome_after": _optional(_DURATION),
         "people": _named(_optional(references[PersonSettings])),
         "schedules": _named(references[ScheduleSettings]),
+        "heartbeats": _named(references[HeartbeatSettings]),
         "drills": later,
     }
 

@@ -35,7 +35,9 @@ SETTINGS: MappingType[str, type[Section]] = {
 
 Shape = Literal["names", "list", "settings", "value", "route", "later"]
 SHAPES: MappingType[str, Shape] = {
-    **dict.fromkeys(("sources", "channels", "receivers", "escalations", "credentials", "people", "schedules"), "names"),
+    **dict.fromkeys(
+        ("sources", "channels", "receivers", "escalations", "credentials", "people", "schedules", "heartbeats"), "names"
+    ),
     **dict.fromkeys(("hooks", "inhibit_rules", "time_intervals", "mute_time_intervals", "silences"), "list"),
     **dict.fromkeys(("plugins", "routes"), "list"),
     **dict.fromkeys(SETTINGS, "settings"),

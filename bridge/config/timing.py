@@ -1,4 +1,4 @@
-"""A configuration's time intervals, inhibition rules and recurring silences as what routing asks."""
+"""A configuration's time intervals, inhibition rules, recurring silences and heartbeats as what routing asks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.config import intervals as written
+from bridge.config.heartbeats import expected_of
 from bridge.config.model import Config
 from bridge.config.recurring import RecurringSilence, matchers_of
 from bridge.routing.entries import Entry, Range
+from bridge.routing.heartbeats import Heartbeats
 from bridge.routing.inhibition import Inhibition, Rule
 from bridge.routing.intervals import TimeInterval
 from bridge.routing.matchers import Matcher, from_match
@@ -37,6 +39,11 @@ def inhibition_of(config: Config) -> Inhibition:
 def recurring_of(config: Config, intervals: Mapping[str, TimeInterval]) -> Mapping[str, Recurring]:
     """The recurring silences by name."""
     return {silence.name: _recurring(silence, intervals) for silence in config.silences}
+
+
+def heartbeats_of(config: Config) -> Heartbeats:
+    """The signs of life that are expected."""
+    return Heartbeats(expected_of(config.heartbeats, config.severity))
 
 
 def _recurring(silence: RecurringSilence, intervals: Mapping[str, TimeInterval]) -> Recurring:

@@ -54,6 +54,9 @@ API = "api"
 MANUAL = "manual"
 """The source of pages by hand; no sender of a configuration can have this name. What hides alerts does not hide these."""
 
+HEARTBEAT = "heartbeat"
+"""The source of alerts that tell of a heartbeat that stays away; no sender of a configuration can have this name."""
+
 
 class Quarantined(Struct, frozen=True):
     """An entry of a request that could not be understood. `index` is its place; `problem` never echoes its values."""

@@ -16,10 +16,11 @@ from bridge.domain.episode import News, reduce
 from bridge.domain.errors import BridgeError, StorageError
 from bridge.engine import outbox
 from bridge.engine.generation import Generation
+from bridge.engine.own_alerts import of_our_own
 from bridge.engine.planner import Planner, notification_of_alert
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
-from bridge.engine.work import Work
+from bridge.engine.work import Effects, Work
 from bridge.hooks.api import Verdict
 from bridge.observe.metrics import Metrics
 from bridge.storage import alerts, journal, replicas
@@ -46,6 +47,7 @@ class Backlog:
         self._clock = clock
         self._pending = 0
         self.turns = Turns("backlog")
+        transactions.follow(self._follow)
 
     async def load(self) -> int:
         """Count what an earlier start left."""
@@ -58,11 +60,15 @@ class Backlog:
         before = self._transactions.generation().before
         return self._pending > 0 or (before is not None and before.does_io)
 
-    def added(self) -> None:
-        """A request was kept for later."""
-        self._pending += 1
+    def added(self, number: int = 1) -> None:
+        """Requests were kept for later."""
+        self._pending += number
         self._metrics.journal_pending.set(self._pending)
         self.turns.wake()
+
+    def _follow(self, effects: Effects) -> None:
+        if effects.kept:
+            self.added(effects.kept)
 
     async def run(self) -> None:
         """Until `stop`."""
@@ -109,7 +115,7 @@ class Backlog:
     ) -> tuple[Webhook | None, dict[tuple[str, str, str], Verdict]]:
         """Parse a request again, and let the hooks before routing judge what will be news."""
         try:
-            webhook = self._parse(request)
+            webhook = of_our_own(request) or self._parse(request)
         except Exception as error:  # noqa: BLE001 - one unreadable request must not stop the others
             _log.error("stored_request_unreadable", request=request.id, error=type(error).__name__)
             return None, {}

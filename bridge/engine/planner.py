@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,13 +15,14 @@ from bridge.domain.crashpoint import crashpoint
 from bridge.domain.episode import Episode, News, reduce
 from bridge.domain.message import common
 from bridge.domain.moment import new_id
-from bridge.engine import groups, muting
+from bridge.engine import groups, heartbeats, muting
 from bridge.engine.conclude import conclude
 from bridge.engine.event import Event
 from bridge.engine.generation import Generation, group_hash
 from bridge.engine.own_ends import renewed, with_end
 from bridge.engine.work import Work
 from bridge.hooks.api import Drop, Hold, Notification, Pass, Transition, Verdict
+from bridge.routing.heartbeats import Expected
 from bridge.routing.route import Route
 from bridge.routing.tree import find, group_labels
 from bridge.storage import alerts, incidents, timers
@@ -89,6 +90,9 @@ class Planner:
         return self.counts
 
     async def _apply(self, alert: Alert) -> None:
+        for expected in self._heartbeats(alert):
+            if alert.status is Status.FIRING:
+                await heartbeats.beat(self._work, expected)
         known = await alerts.known(self._work.tx, alert.key)
         news, episode = reduce(
             known.episode if known else None,
@@ -138,9 +142,14 @@ class Planner:
             await self._join(event, shown, known, fresh=not known_id)
         if reopened:
             return
+        if self._heartbeats(alert):
+            return  # what always fires tells people nothing: its absence does
         for route in (self._route,) if self._route else find(self._work.generation.root, shown.labels):
             event = await self._event_of_group(route, shown)
             await self._join(event, shown, known, fresh=not known_id)
+
+    def _heartbeats(self, alert: Alert) -> Sequence[Expected]:
+        return self._work.generation.heartbeats.carried_by(alert.source, alert.labels)
 
     async def _reopened(self, alert_id: int, ended: int) -> list[Event]:
         """A firing that came late and stayed goes back to the incidents of the episode that its resolve had ended."""

@@ -1,4 +1,4 @@
-"""A configuration comes into force: its recurring silences, who is on call, which alerts inhibit others, and what is hidden no longer."""
+"""A configuration comes into force: its recurring silences and heartbeats, who is on call, which alerts inhibit others, and what is hidden no longer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from bridge.engine import groups, handoffs, muting, recurring
+from bridge.engine import groups, handoffs, heartbeats, muting, recurring
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
+from bridge.storage import heartbeats as stored_heartbeats
 from bridge.storage import journal
 from bridge.storage import muting as stored
 
@@ -23,6 +24,8 @@ async def adopt(transactions: Transactions, now: datetime) -> None:
     """Bring what is stored in line with the configuration in force. Page by page, beside everything else."""
     await recurring.look(transactions, now)
     await handoffs.look(transactions, now)
+    if await transactions.read(stored_heartbeats.every) or transactions.generation().heartbeats.by_name:
+        await transactions.write(now, heartbeats.adopt)
     inhibition = transactions.generation().inhibition
     rules = ",".join(sorted(inhibition.keys))
     if await transactions.read(lambda tx: journal.fact(tx, _RULES)) != rules or transactions.owner:

@@ -14,7 +14,18 @@ import structlog
 
 from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
-from bridge.engine import calling, escalator, groups, handoffs, quiet, quiet_ends, recurring, rules, silencing
+from bridge.engine import (
+    calling,
+    escalator,
+    groups,
+    handoffs,
+    heartbeats,
+    quiet,
+    quiet_ends,
+    recurring,
+    rules,
+    silencing,
+)
 from bridge.engine.expiry import Expiry
 from bridge.engine.judging import judge, put_aside
 from bridge.engine.late import replay
@@ -43,6 +54,7 @@ _TAKEN: Mapping[str, Callable[[Work, Timer], Awaitable[None]]] = {
     "alert": replay,
     rules.TIMER: calling.take_rule,
     escalator.WINDOW: escalator.open_window,
+    heartbeats.TIMER: heartbeats.take,
     quiet_ends.SNOOZE: quiet.end_snooze,
     quiet_ends.ACKNOWLEDGEMENT: quiet.end_acknowledgement,
 }

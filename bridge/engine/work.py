@@ -22,13 +22,14 @@ class Effects(Struct):
     """Facts of a transaction that the loop acts upon once it is committed.
 
     `live`: deliveries to be sent. `timer_at`: the earliest timer made. `suppressed`: (hook, reason).
-    `notified`: (route, reason).
+    `notified`: (route, reason). `kept`: how many requests were kept that wait to be planned.
     """
 
     live: list[Live] = []
     timer_at: datetime | None = None
     suppressed: list[tuple[str, str]] = []
     notified: list[tuple[str, str]] = []
+    kept: int = 0
 
     def due(self, at: datetime) -> None:
         if self.timer_at is None or at < self.timer_at:

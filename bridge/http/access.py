@@ -102,7 +102,7 @@ class Access(Struct, frozen=True):
         scheme, _, credential = header.partition(" ")
         if scheme.lower() != "bearer":  # browsers send Basic credentials along with other sites' requests
             _refuse_foreign(request)
-        holder = self._holder(_presented(scheme, credential.strip()))
+        holder = self._holder(presented(scheme, credential.strip()))
         if holder is None:
             raise Problem(401, "this token is not known", headers=CHALLENGE)
         return Principal(name=holder.name, roles=holder.roles)
@@ -120,7 +120,8 @@ def _digest(text: bytes) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def _presented(scheme: str, credential: str) -> bytes:
+def presented(scheme: str, credential: str) -> bytes:
+    """The token that a header presents, as bearer or as a Basic password; empty if it is neither."""
     if scheme.lower() == "bearer":
         return credential.encode("utf-8", "surrogateescape")
     if scheme.lower() == "basic":

@@ -14,6 +14,7 @@ from bridge.http.body import BodyReader
 from bridge.http.explain import Answers
 from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
+from bridge.http.heartbeats import HeartbeatPages
 from bridge.http.openapi import document
 from bridge.http.operations import Operation, serve
 from bridge.http.schedules import Published, SchedulePages, TokenOf
@@ -28,6 +29,7 @@ def main_application(
     explainer: Answers,
     schedules: Published,
     calendar_token: TokenOf,
+    heartbeats: HeartbeatPages,
     state: State,
     reload: Reload,
     gate: Gate,
@@ -53,6 +55,7 @@ def main_application(
         *outside,
         *api.operations(),
         *SchedulePages(schedules, calendar_token, gate, clock).operations(),
+        *heartbeats.operations(),
         *health.operations(),
         reload_operation(reload),
         Operation("GET", "/openapi.json", describe, "This document", Role.VIEWER),

@@ -69,5 +69,6 @@ async def shift(tx: Tx, jump: timedelta, ended_since: datetime) -> Moved:
     await tx.run("requests_shift", by)
     await tx.run("incidents_shift", by, by, by, by, by, by)
     await tx.run("alerts_shift", by)
+    await tx.run("heartbeats_shift", by, by, by)
     await tx.run("incidents_ended_by_hand_shift", by, micros(ended_since))
     return Moved(deliveries, timers)

@@ -47,3 +47,15 @@ CREATE TABLE asked (
     PRIMARY KEY (channel, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX asked_at ON asked (at);
+
+-- Signs of life that are expected. `since`: when it was first expected; `due_at`: when it is missing, or while it is, when it is
+-- looked at again; `excused` is 1 if it was given more time since it came last; `timer` looks at it, 0 for none.
+CREATE TABLE heartbeats (
+    name TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    last_at INTEGER,
+    due_at INTEGER,
+    missing_since INTEGER,
+    excused INTEGER NOT NULL,
+    timer INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
