@@ -28,6 +28,7 @@ _MODULES = {
     "send": "bridge.cli.send",
     "incidents": "bridge.cli.incidents",
     "deliveries": "bridge.cli.deliveries",
+    "report": "bridge.cli.report",
     "secrets": "bridge.cli.secrets",
     "audit": "bridge.cli.audit",
     "backup": "bridge.cli.backup",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Annotated, TypeVar
@@ -95,13 +95,33 @@ class Remote:
         headers = {"Content-Type": "application/json"}
         return self._decoded(self._send("POST", path, msgspec.json.encode(document), headers, token), answer)
 
-    def _send(
+    def lines(self, path: str, answer: type[T], query: Sequence[tuple[str, str]], media_type: str) -> Iterator[T]:
+        """GET JSON documents, one a line, each as soon as it comes. Empty values of the query are left out."""
+        asked = urlencode([(name, value) for name, value in query if value])
+        request = self._request("GET", f"{path}?{asked}", None, {"Accept": media_type})
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT) as response:
+                while line := response.readline(_MAX_ANSWER):
+                    yield self._decoded(line, answer)
+        except HTTPError as error:
+            with error:
+                raise self._refusal(error) from None
+        except (OSError, HTTPException, ValueError) as error:
+            raise Unreachable(f"no answer from {self._shown}: {_reason(error)}") from None
+
+    def _request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], token: Secret | None = None
-    ) -> bytes:
+    ) -> Request:
         request = Request(self._base + path, data=body, method=method, headers=dict(headers))  # noqa: S310 - checked
         credential = token or self._token
         if credential is not None:
             request.add_unredirected_header("Authorization", f"Bearer {credential.reveal()}")
+        return request
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], token: Secret | None = None
+    ) -> bytes:
+        request = self._request(method, path, body, headers, token)
         try:
             with self._opener.open(request, timeout=_TIMEOUT) as response:
                 content: bytes = response.read(_MAX_ANSWER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
 
@@ -9,6 +10,9 @@ from bridge.domain.errors import NotFound
 from bridge.engine import replay
 from bridge.engine.backups import BackupFacts, put_on_record
 from bridge.engine.incident_acts import IncidentActs
+from bridge.engine.numbers import Numbers
+from bridge.engine.numbers_tally import Asked
+from bridge.engine.numbers_views import Counted, Report
 from bridge.engine.replay import Ask
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import DeliveryView, ReplayPage
@@ -21,6 +25,11 @@ class Operator(IncidentActs):
     def __init__(self, transactions: Transactions, metrics: Metrics) -> None:
         super().__init__(transactions, metrics)
         self._whole = transactions
+        self._numbers = Numbers(transactions)
+
+    def numbers(self, asked: Asked) -> AsyncIterator[Counted | Report]:
+        """Count what happened in a time: how far it is, from time to time, and at last the report."""
+        return self._numbers.count(asked)
 
     async def retry(self, delivery: str, by: str, now: datetime) -> DeliveryView:
         """Give a dead or parked delivery a new life; it tells the present state. One that has nothing left to say, or

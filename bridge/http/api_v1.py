@@ -12,7 +12,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.engine.queries import INCIDENT_STATES
 from bridge.engine.views import IncidentDetail, IncidentPage
-from bridge.http import backups, deliveries, explain, incident_acts
+from bridge.http import backups, deliveries, explain, incident_acts, report
 from bridge.http.access import Principal, Role
 from bridge.http.acting import Acting
 from bridge.http.asking import CURSOR, INCIDENT, LIMIT, NUMBER, WORD, as_json, asked, limit, matching, named, states
@@ -24,7 +24,7 @@ from bridge.http.problem import Problem, common_headers
 NDJSON = "application/x-ndjson"
 
 
-class Operator(incident_acts.Operator, deliveries.Operator, backups.Operator, Protocol):
+class Operator(incident_acts.Operator, deliveries.Operator, backups.Operator, report.Operator, Protocol):
     """What the engine offers: `bridge.engine.operator.Operator`."""
 
     async def incidents(
@@ -49,11 +49,12 @@ class ApiV1:
         self._deliveries = deliveries.DeliveriesApi(operator, acting, clock)
         self._backups = backups.BackupsApi(operator, acting, clock)
         self._explain = explain.ExplainApi(explainer, acting, clock)
+        self._report = report.ReportApi(operator, clock)
 
     def operations(self) -> tuple[Operation, ...]:
         return (
             *self._incident_operations(), *self._acts.operations(), *self._deliveries.operations(), self._audit_operation(),
-            *self._backups.operations(), *self._explain.operations(),
+            *self._backups.operations(), *self._explain.operations(), *self._report.operations(),
         )  # fmt: skip
 
     def _incident_operations(self) -> tuple[Operation, ...]:
