@@ -63,6 +63,11 @@ class Whom(Struct, frozen=True):
         return ", ".join(f"{word} ({', '.join(self.called[word])})" if word in self.called else word for word in words)
 
 
+def plainly(channels: Iterable[str]) -> Whom:
+    """What channels come to: themselves, and nobody in particular."""
+    return Whom(dict.fromkeys(channels, ""), {}, (), {}, ())
+
+
 def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, otherwise: tuple[str, ...] = ()) -> Whom:
     """Whom the words come to. `otherwise`: the receivers for when there is no fallback, the first that is another one."""
     finding = _Finding(config, shifts, at, otherwise)

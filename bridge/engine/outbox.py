@@ -13,7 +13,7 @@ from bridge.domain.target import Target, TargetKind, together
 from bridge.engine import rules, storm
 from bridge.engine.doubt import waits_in_doubt
 from bridge.engine.generation import ConfiguredChannel
-from bridge.engine.notified import Whom, whom
+from bridge.engine.notified import Whom, plainly, whom
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents
 from bridge.storage.deliveries import Claimed
@@ -48,6 +48,9 @@ async def tell(
 
 def behind(work: Work, receiver: str, incident: Incident | None = None) -> Whom:
     """Whom a receiver comes to at this moment, also where it names people or whoever is on call."""
+    names = work.generation.channels_of(receiver)
+    if not any("/" in name for name in names):  # every word for people has one, and every alert comes by here
+        return plainly(names)
     spare = otherwise(work, incident) if incident is not None else ()
     return whom(work.generation.config, work.shifts, (receiver,), work.now, spare)
 
@@ -76,9 +79,9 @@ async def tell_found(
             Kind.REROUTED, source=incident.source, incident=incident.id, reason=missing.why,
             detail=f"{missing.target}: {missing.instead or 'nobody'}",
         )  # fmt: skip
-    plainly = [name for name in found.channels if name not in found.instead]
+    present = [name for name in found.channels if name not in found.instead]
     told = await tell_channels(
-        work, incident, plainly, reason, first=first, note=note, step=step, only_ends=only_ends, people=found.channels
+        work, incident, present, reason, first=first, note=note, step=step, only_ends=only_ends, people=found.channels
     )
     for channel, why in found.instead.items():
         words = f"{note} {why}" if note else why

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.domain.errors import NotFound
+from bridge.domain.errors import FailureReason, NotFound, Retryable
 from bridge.engine.paging import Page
 from bridge.storage import deliveries
 from bridge.storage.deliveries import Stored, Wanted
 from tests.bridge_bench import START, Bench, engine, firing, resolved
+from tests.unit.engine.test_outcomes import fails
 
 MINUTE = timedelta(minutes=1)
 PEOPLE = """
@@ -250,3 +251,37 @@ async def test_whom_an_incident_is_assigned_to_is_told_unless_he_says_so_himself
         assert again.incident.owner == "ben"
         with pytest.raises(NotFound, match="nobody is known as person/nobody"):
             await bench.operator.assign(incident, "person/nobody", "ben", bench.clock.now())
+
+
+async def test_a_silence_pauses_the_rules_and_its_end_lets_them_go_on(tmp_path: Path) -> None:
+    async with engine(tmp_path, ON_CALL) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=12, step=60)
+        await bench.silence("alertname=Down", end=bench.clock.now() + 20 * MINUTE)
+        await bench.pass_time(minutes=19, step=60)
+        assert bench.told()[1:] == ["anna-slack escalated"]
+        await bench.pass_time(minutes=7, step=60)
+        assert "anna-sms escalated" in bench.told()
+
+
+async def test_an_acknowledgement_cancels_what_is_queued_for_a_person(tmp_path: Path) -> None:
+    async with engine(tmp_path, ON_CALL) as bench:
+        bench.answers["anna-slack"] += [fails(Retryable(FailureReason.SERVER_ERROR, "busy"))] * 3
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        await bench.operator.acknowledge(bench.sent[0].incident, "ben", bench.clock.now())
+        await bench.pass_time(minutes=10, step=60)
+        assert bench.told() == ["people opened"]
+
+
+async def test_a_newer_word_that_replaces_a_persons_is_for_that_person_still(tmp_path: Path) -> None:
+    async with engine(tmp_path, ON_CALL.replace("receiver: people", "receiver: anna-slack")) as bench:
+        bench.answers["anna-slack"] += [fails(Retryable(FailureReason.SERVER_ERROR, "busy"))] * 40
+        await bench.post(firing())
+        await bench.pass_time(minutes=10, step=60)
+        detail = await bench.operator.incident((await bench.operator.incidents()).incidents[0].id)
+        waiting = [one for one in detail.deliveries if one.state == "pending"]
+        assert [(one.reason, one.person) for one in waiting] == [("opened", "anna")]
+        await bench.post(firing("Down", severity="critical", instance="two"))
+        detail = await bench.operator.incident(detail.incident.id)
+        assert [one.person for one in detail.deliveries if one.state == "pending"] == ["anna"]
