@@ -285,11 +285,13 @@ async def test_a_form_that_is_none_does_nothing(bridge: Bridge, message: Message
 
 async def test_a_form_that_does_not_come_to_an_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.http.limits._OUTSIDE_SECONDS", 0.1)
-    async with outside_bridge(tmp_path, monkeypatch) as running:
+    patient = MAIN.replace('"127.0.0.1:0"', '"127.0.0.1:0", body_timeout: 10m', 1)
+    async with outside_bridge(tmp_path, monkeypatch, patient) as running:
         for path in ("a/x", "callbacks/polly"):
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(running))
             writer.write(f"POST /bridge/{path} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nname=".encode())
-            assert (await reader.readline()).split()[1] == b"408"
+            async with asyncio.timeout(60):
+                assert (await reader.readline()).split()[1] == b"408"
             writer.close()
 
 
