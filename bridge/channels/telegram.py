@@ -14,7 +14,17 @@ import msgspec
 from msgspec import Struct
 from pydantic import BeforeValidator, Field
 
-from bridge.channels.api import ChannelOptions, Context, Idempotency, Message, Reason, Receipt, Secret
+from bridge.channels.api import (
+    ChannelOptions,
+    Context,
+    FailureReason,
+    Idempotency,
+    Message,
+    Reason,
+    Receipt,
+    Refused,
+    Secret,
+)
 from bridge.channels.endpoints import Masking, WebAddress
 from bridge.channels.telegram_answers import MessageGone, Moved, Sent, edited, sent
 from bridge.channels.telegram_buttons import Keyboard, TelegramEar, keyboard
@@ -48,6 +58,7 @@ class TelegramOptions(ChannelOptions):
     silent: bool = Field(False, description="messages come without a sound")
     url: WebAddress = Field(Secret("https://api.telegram.org"), description="the base URL")
     secret_token: Secret | None = Field(None, description="what setWebhook was given; with it messages have buttons")
+    strangers: bool = Field(True, description="whether those whose account nobody under `people:` has may press them")
 
 
 class _NoPreview(Struct, frozen=True):
@@ -125,14 +136,23 @@ class TelegramChannel:
         if reason in _UPDATE:
             await bot.edit(first, text)
         if reason is not Reason.ACKNOWLEDGED or reason in self._options.send_on:
-            try:
-                answer = await bot.send(first.chat, text, answering=first)
-            except Moved as moved:
-                self._chat = moved.to
-                raise MessageGone from None
+            answer = await self._answer(bot, first, text)
             if answer.reply_to_message is None or answer.reply_to_message.message_id != first.message:
                 return _receipt(answer)
         return _receipt_of(first)
+
+    async def _answer(self, bot: _Bot, first: _First, text: str) -> Sent:
+        """Raises MessageGone where the chat is no longer there: another one may be configured by now."""
+        try:
+            return await bot.send(first.chat, text, answering=first)
+        except Moved as moved:
+            if self._chat == first.chat:
+                self._chat = moved.to
+            raise MessageGone from None
+        except Refused as refused:
+            if refused.reason is FailureReason.DESTINATION_GONE:
+                raise MessageGone from None
+            raise
 
     async def _post(self, bot: _Bot, text: str) -> Sent:
         try:
@@ -191,7 +211,8 @@ def _masking(options: TelegramOptions) -> Masking:
 def _ear(options: TelegramOptions) -> TelegramEar | None:
     if options.secret_token is None:
         return None
-    return TelegramEar(options.secret_token, address(options, "answerCallbackQuery"), _masking(options))
+    answering = address(options, "answerCallbackQuery")
+    return TelegramEar(options.secret_token, answering, _masking(options), strangers=options.strangers)
 
 
 def _first(previous: Receipt | None) -> _First | None:

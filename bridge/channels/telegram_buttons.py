@@ -80,9 +80,9 @@ class TelegramEar:
 
     via = Via.TELEGRAM
     accounts = "telegram"
-    strangers = True
 
-    def __init__(self, secret: Secret, answering: Secret, masked: Masking) -> None:
+    def __init__(self, secret: Secret, answering: Secret, masked: Masking, *, strangers: bool) -> None:
+        self.strangers = strangers
         self._secret = secret
         self._answering = answering
         self._masked = masked

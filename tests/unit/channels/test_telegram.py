@@ -124,6 +124,14 @@ class TestFollowingAnIncident:
         await bot(telegram).send(acknowledged(), context(http, first))
         assert (len(telegram.messages), telegram.messages[0].edits) == (1, 1)
 
+    @pytest.mark.parametrize("reason", [Reason.CHANGED, Reason.ESCALATED])
+    async def test_where_another_chat_is_configured_by_now_and_the_old_one_is_gone_it_goes_there(
+        self, telegram: Telegram, http: HttpClient, reason: Reason
+    ) -> None:
+        first = Receipt({"chat": "-100777", "message": "5"})
+        then = await bot(telegram).send(message(reason=reason), context(http, first))
+        assert then.data["chat"] == str(CHAT)
+
     async def test_an_incident_that_opens_again_is_a_message_of_its_own(
         self, telegram: Telegram, http: HttpClient
     ) -> None:

@@ -20,6 +20,7 @@ server: {{listen: "127.0.0.1:0", external_url: "https://alerts.example.org/bridg
 storage: {{url: "sqlite:{folder}/bridge.db"}}
 channels:
   team: {{type: telegram, token: "env:TELEGRAM", chat_id: CHAT, url: "URL", secret_token: "env:SECRET_TOKEN"}}
+  strict: {{type: telegram, token: "env:TELEGRAM", chat_id: CHAT, url: "URL", secret_token: "env:SECRET_TOKEN", strangers: no}}
 route: {{receiver: team}}
 people:
   anna: {{accounts: {{telegram: "1111"}}}}
@@ -61,9 +62,9 @@ async def called(bridge: Bridge, telegram: Telegram) -> tuple[str, Posted]:
     return incident, message
 
 
-async def update(bridge: Bridge, body: bytes, secret: str = "secret_token-1") -> int:
+async def update(bridge: Bridge, body: bytes, secret: str = "secret_token-1", channel: str = "team") -> int:
     headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json", **THROUGH_A_PROXY}
-    address = f"http://127.0.0.1:{port_of(bridge)}/bridge/callbacks/team"
+    address = f"http://127.0.0.1:{port_of(bridge)}/bridge/callbacks/{channel}"
     async with aiohttp.ClientSession() as session, session.post(address, data=body, headers=headers) as answer:
         return answer.status
 
@@ -116,6 +117,16 @@ async def test_a_reader_whom_nobody_knows_acts_under_a_name_that_is_no_persons(
     incident, message = await called(bridge, telegram)
     await update(bridge, telegram.press(message, "Acknowledge", 3333, "anna"))
     assert await state(bridge, incident) == ("acknowledged", "anna (telegram)")
+
+
+async def test_where_strangers_may_not_act_nothing_is_done(bridge: Bridge, telegram: Telegram) -> None:
+    incident, message = await called(bridge, telegram)
+    await update(bridge, telegram.press(message, "Acknowledge", 3333), channel="strict")
+    assert await state(bridge, incident) == ("open", None)
+    await until(lambda: all(telegram.toasts.values()))
+    assert "nothing was done" in next(iter(telegram.toasts.values()))["text"]
+    await update(bridge, telegram.press(message, "Acknowledge"), channel="strict")
+    assert await state(bridge, incident) == ("acknowledged", "anna")
 
 
 async def test_a_button_that_was_made_up_does_nothing(bridge: Bridge, telegram: Telegram) -> None:
