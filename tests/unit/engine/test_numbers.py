@@ -210,3 +210,14 @@ async def test_what_is_not_sent_pages_nobody(tmp_path: Path) -> None:
         assert (await numbers(bench)).total.pages == 0
         await bench.pass_time(minutes=5, step=5)
         assert (await numbers(bench)).total.pages == 1
+
+
+async def test_what_was_over_within_its_group_wait_was_told_to_nobody(tmp_path: Path) -> None:
+    waits = CONFIGURATION.replace("receiver: people\n  hooks", "receiver: people\n  group_wait: 30s\n  hooks")
+    async with engine(tmp_path, waits) as bench:
+        await bench.post(firing())
+        bench.clock.turn(seconds=10)
+        await bench.post(resolved(end=bench.clock.now()))
+        await bench.pass_time(minutes=2, step=10)
+        total = (await numbers(bench)).total
+        assert (bench.told(), total.incidents, total.untold) == ([], 1, 1)
