@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ import typer
 
 from bridge.cli.progress import progress_bar
 from bridge.cli.remote import AsJson, ConfigOption, Remote, TokenOption, Unreachable, Url, connect
+from bridge.cli.report_chart import draw, require_drawable
 from bridge.cli.tables import show_table
 from bridge.domain.duration import format_duration
 from bridge.engine.numbers_views import Line, Paged, Report, Times
@@ -24,6 +26,7 @@ _BARS = 30
 Since = Annotated[str, typer.Option("--since", metavar=_TIME, help="from 2026-01-31T12:00:00Z on, or the last 30d")]
 Until = Annotated[str, typer.Option("--until", metavar=_TIME, help="until before then; now if absent")]
 Zone = Annotated[str, typer.Option("--zone", help="hours of the day are those of this time zone: Europe/Berlin")]
+Chart = Annotated[Path | None, typer.Option("--chart", metavar="FILE.svg|FILE.png", help="draw it as well")]
 Team = Annotated[str, typer.Option("--team", metavar="LABEL", help="the label that says whose an incident is")]
 
 
@@ -41,14 +44,19 @@ def report(
     token: TokenOption = None,
     config: ConfigOption = None,
     *,
+    chart: Chart = None,
     as_json: AsJson = False,
 ) -> None:
     """Show times to acknowledge and to resolve, and pages by person and hour of day, by route and by team."""
+    if chart is not None:
+        require_drawable(chart)
     found = _ask(connect(url, token, config), [("since", since), ("until", until), ("zone", zone), ("team", team)])
     if as_json:
         typer.echo(msgspec.json.encode(found))
     else:
         _show(found)
+    if chart is not None:
+        draw(found, chart)
 
 
 def _ask(remote: Remote, query: Sequence[tuple[str, str]]) -> Report:

@@ -50,3 +50,13 @@ async def test_what_the_bridge_does_not_take_is_an_error(bridge: Bridge) -> None
     ran = await report(bridge, "--zone", "Nowhere")
     assert ran.code == 1
     assert ran.err == "alertbridge: zone is the name of a time zone, such as Europe/Berlin\n"
+
+
+async def test_it_is_drawn_where_asked(bridge: Bridge, tmp_path: Path) -> None:
+    await acknowledged(bridge)
+    ran = await report(bridge, "--chart", str(tmp_path / "chart.svg"))
+    assert (ran.code, ran.err) == (0, "")
+    assert "MTTA" in ran.out
+    assert "channel nowhere" in (tmp_path / "chart.svg").read_text()
+    ran = await report(bridge, "--chart", str(tmp_path / "chart.pdf"))
+    assert (ran.code, "--chart" in ran.err, (tmp_path / "chart.pdf").exists()) == (2, True, False)
