@@ -96,7 +96,7 @@ class Bridge:
         self.membership, self.explainer = parts.membership, parts.explainer
         self.asks, self.link_acts = parts.asks, parts.link_acts
         parts.calendars.address_of = lambda name: opened(self.config, self._opener, name)
-        self.heartbeats = parts.heartbeats
+        self.heartbeats, self.drills = parts.heartbeats, parts.drills
         self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys
         self.watch = SelfWatch(

@@ -22,6 +22,7 @@ from bridge.http.actions import FORM, ActionLinks
 from bridge.http.application import main_application, observe_application
 from bridge.http.body import BodyReader
 from bridge.http.callbacks import Callbacks
+from bridge.http.drills import DrillPages
 from bridge.http.gate import Gate
 from bridge.http.heartbeats import HeartbeatPages
 from bridge.http.limits import Limits, outside_limits
@@ -69,6 +70,7 @@ class Front:
             schedules=bridge.on_call,
             calendar_token=bridge.calendar_token,
             heartbeats=self._heartbeats,
+            drills=DrillPages(bridge.drills, clock),
             state=bridge,
             reload=bridge.reload,
             gate=self._gate,

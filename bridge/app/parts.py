@@ -15,6 +15,7 @@ from bridge.engine.asks import Asks
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
 from bridge.engine.calendars import CalendarReader
+from bridge.engine.drill_book import DrillBook
 from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
 from bridge.engine.heartbeat_book import HeartbeatBook
@@ -72,7 +73,7 @@ class Parts:
         self.link_acts = LinkActs(transactions, keys, self.operator)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = transactions.on_call
-        self.heartbeats = HeartbeatBook(transactions)
+        self.heartbeats, self.drills = HeartbeatBook(transactions), DrillBook(transactions)
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from bridge.config import checks
 from bridge.config.acknowledgement import AcknowledgementSettings
+from bridge.config.drills import read_drills
 from bridge.config.escalations import SeveritySettings
 from bridge.config.fields import FieldReader, SecretUse
 from bridge.config.findings import Findings
@@ -156,6 +157,7 @@ class _Assembly:
             schedules=schedules,
             calendars=calendars,
             heartbeats=read_heartbeats(sections, self.fields, findings),
+            drills=read_drills(sections, self.fields, names, findings),
             fallback=self._fallback(names),
         )
         self._judge_whole(config)

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from bridge.channels.api import ChannelOptions
 from bridge.config.acknowledgement import AcknowledgementSettings
+from bridge.config.drills import DrillSettings
 from bridge.config.heartbeats import HeartbeatSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
@@ -82,6 +83,7 @@ class Config(Struct, frozen=True):
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     calendars: Mapping[str, CalendarSettings] = field(default_factory=dict)
     heartbeats: Mapping[str, HeartbeatSettings] = field(default_factory=dict)
+    drills: Mapping[str, DrillSettings] = field(default_factory=dict)
     fallback: str | None = None
     max_in_flight: int = 1000
     reopen_within: timedelta = timedelta(hours=1)

@@ -21,7 +21,7 @@ from bridge.config.targets import TARGET, judge_target
 from bridge.config.validation import validate_model, validate_type
 from bridge.config.values import is_entry_name, is_source_name
 from bridge.config.yaml_nodes import Mapping, Node, Scalar, Sequence, is_null, plain
-from bridge.domain.alert import API, HEARTBEAT, MANUAL
+from bridge.domain.alert import API, DRILL, HEARTBEAT, MANUAL
 from bridge.domain.escalation import Step
 from bridge.domain.secret import Secret
 from bridge.domain.target import Target, TargetKind
@@ -30,6 +30,7 @@ _RESERVED = {
     API: "alerts that come over /api/v2/alerts",
     MANUAL: "pages by hand",
     HEARTBEAT: "heartbeats that stay away",
+    DRILL: "fire drills",
 }
 _SECRETS: TypeAdapter[dict[str, Secret]] = TypeAdapter(dict[str, Secret])
 

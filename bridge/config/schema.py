@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bridge.config.drills import DrillSettings
 from bridge.config.escalations import StepSettings
 from bridge.config.heartbeats import HeartbeatSettings
 from bridge.config.intervals import InhibitRule, TimeInterval
@@ -52,6 +53,7 @@ def json_schema(channels: ChannelCatalogue, hooks: HookCatalogue) -> Schema:
         ScheduleSettings,
         SomebodyEntry,
         HeartbeatSettings,
+        DrillSettings,
     ]
     own += [*channel_models.values(), *hook_models.values()]
     references, definitions = _definitions(own)
@@ -74,7 +76,6 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
     steps = {"type": "array", "items": references[StepSettings], "minItems": 1}
     intervals = _optional({"type": "array", "items": references[TimeInterval]})
     routes = {"type": "array", "items": {"$ref": "#/$defs/Route"}}
-    later: Schema = {"description": "not in this version"}
     return {
         "sources": _named(_optional(references[SourceSettings])),
         "channels": _named({"$ref": "#/$defs/Channel"}),
@@ -99,7 +100,7 @@ def _sections(references: dict[type[BaseModel], Schema]) -> dict[str, Schema]:
         "people": _named(_optional(references[PersonSettings])),
         "schedules": _named(references[ScheduleSettings]),
         "heartbeats": _named(references[HeartbeatSettings]),
-        "drills": later,
+        "drills": _named(references[DrillSettings]),
     }
 
 

@@ -33,19 +33,29 @@ SETTINGS: MappingType[str, type[Section]] = {
 }
 """Sections that stand once; their keys may be spread over files."""
 
-Shape = Literal["names", "list", "settings", "value", "route", "later"]
+Shape = Literal["names", "list", "settings", "value", "route"]
 SHAPES: MappingType[str, Shape] = {
     **dict.fromkeys(
-        ("sources", "channels", "receivers", "escalations", "credentials", "people", "schedules", "heartbeats"), "names"
+        (
+            "sources",
+            "channels",
+            "receivers",
+            "escalations",
+            "credentials",
+            "people",
+            "schedules",
+            "heartbeats",
+            "drills",
+        ),
+        "names",
     ),
     **dict.fromkeys(("hooks", "inhibit_rules", "time_intervals", "mute_time_intervals", "silences"), "list"),
     **dict.fromkeys(("plugins", "routes"), "list"),
     **dict.fromkeys(SETTINGS, "settings"),
     **dict.fromkeys(("fallback", "max_in_flight", "reopen_within", "resolve_timeout", "rehome_after"), "value"),
     "route": "route",
-    **dict.fromkeys(("drills",), "later"),
 }
-"""How each section is written; `later` are sections of versions to come."""
+"""How each section is written."""
 
 
 class Sections(Struct):
@@ -77,9 +87,7 @@ def _add(sections: Sections, key: Scalar, node: Node, findings: Findings) -> Non
         findings.error(key.mark, f"unknown section {key.text!r}{did_you_mean(key.text, SHAPES)}")
         return
     sections.given.setdefault(key.text, key.mark)
-    if shape == "later":
-        findings.warning(key.mark, f"{key.text} is not in this version: it is read but has no effect")
-    elif not is_null(node):
+    if not is_null(node):
         _add_given(sections, key, shape, node, findings)
 
 

@@ -1,4 +1,4 @@
-"""A configuration's time intervals, inhibition rules, recurring silences and heartbeats as what routing asks."""
+"""A configuration's time intervals, inhibition rules, recurring silences, heartbeats and drills as what routing asks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.config import intervals as written
+from bridge.config.drills import drills_of
 from bridge.config.heartbeats import expected_of
 from bridge.config.model import Config
 from bridge.config.recurring import RecurringSilence, matchers_of
+from bridge.routing.drills import Drill
 from bridge.routing.entries import Entry, Range
 from bridge.routing.heartbeats import Heartbeats
 from bridge.routing.inhibition import Inhibition, Rule
@@ -44,6 +46,11 @@ def recurring_of(config: Config, intervals: Mapping[str, TimeInterval]) -> Mappi
 def heartbeats_of(config: Config) -> Heartbeats:
     """The signs of life that are expected."""
     return Heartbeats(expected_of(config.heartbeats, config.severity))
+
+
+def held_drills(config: Config, intervals: Mapping[str, TimeInterval]) -> Mapping[str, Drill]:
+    """The fire drills by name."""
+    return drills_of(config.drills, intervals, config.severity)
 
 
 def _recurring(silence: RecurringSilence, intervals: Mapping[str, TimeInterval]) -> Recurring:

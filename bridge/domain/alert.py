@@ -57,6 +57,9 @@ MANUAL = "manual"
 HEARTBEAT = "heartbeat"
 """The source of alerts that tell of a heartbeat that stays away; no sender of a configuration can have this name."""
 
+DRILL = "drill"
+"""The source of fire drills; no sender of a configuration can have this name."""
+
 
 class Quarantined(Struct, frozen=True):
     """An entry of a request that could not be understood. `index` is its place; `problem` never echoes its values."""

@@ -16,7 +16,7 @@ from bridge.domain.episode import News, reduce
 from bridge.domain.errors import BridgeError, StorageError
 from bridge.engine import outbox
 from bridge.engine.generation import Generation
-from bridge.engine.own_alerts import of_our_own
+from bridge.engine.own_alerts import of_our_own, route_of
 from bridge.engine.planner import Planner, notification_of_alert
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
@@ -149,7 +149,7 @@ class Backlog:
             if work.owner and not await replicas.holds_partition(work.tx, request.partition, work.owner, epoch):
                 return  # the hooks took longer than the claim: another bridge plans it
             if await journal.planned(work.tx, request.id) and webhook is not None:
-                await Planner(work, webhook, judged).plan()
+                await Planner(work, webhook, judged, route=route_of(work, webhook)).plan()
 
         try:
             if webhook is None:

@@ -12,7 +12,7 @@ from bridge.channels.api import ChannelOptions
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.model import ChannelEntry, Config
 from bridge.config.open_secrets import SecretOpener, open_channel
-from bridge.config.timing import heartbeats_of, inhibition_of, intervals_of, recurring_of
+from bridge.config.timing import heartbeats_of, held_drills, inhibition_of, intervals_of, recurring_of
 from bridge.domain.errors import BridgeError, ConfigError, SecretError
 from bridge.domain.secret import Secret
 from bridge.engine.generation import ConfiguredChannel, Generation, Heartbeat, walk
@@ -67,6 +67,7 @@ class Builder:
             intervals=intervals,
             recurring=recurring_of(config, intervals),
             heartbeats=heartbeats_of(config),
+            drills=held_drills(config, intervals),
         )
 
     def _heartbeat(self, config: Config, opener: SecretOpener) -> Heartbeat | None:

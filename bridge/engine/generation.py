@@ -18,6 +18,7 @@ from bridge.domain.severity import Severities
 from bridge.domain.ticks import Timing
 from bridge.hooks.chain import Chain
 from bridge.net import HttpClient
+from bridge.routing.drills import Drill
 from bridge.routing.heartbeats import Heartbeats
 from bridge.routing.inhibition import Inhibition
 from bridge.routing.intervals import TimeInterval
@@ -80,6 +81,7 @@ class Generation(Struct, frozen=True):
     intervals: Mapping[str, TimeInterval] = {}
     recurring: Mapping[str, Recurring] = {}
     heartbeats: Heartbeats = Heartbeats()
+    drills: Mapping[str, Drill] = {}
 
     def timing(self, route: str, source: str) -> Timing:
         """When groups of a route are looked at, by how their alerts came: what a sender grouped and timed is told at once

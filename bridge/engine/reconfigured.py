@@ -1,4 +1,6 @@
-"""A configuration comes into force: its recurring silences and heartbeats, who is on call, which alerts inhibit others, and what is hidden no longer."""
+"""A configuration comes into force: its recurring silences, heartbeats and drills, who is on call, which alerts inhibit others, and what
+is hidden no longer.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from bridge.engine import groups, handoffs, heartbeats, muting, recurring
+from bridge.engine import drills, groups, handoffs, heartbeats, muting, recurring
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.routing.inhibition import Side
+from bridge.storage import drills as stored_drills
 from bridge.storage import heartbeats as stored_heartbeats
 from bridge.storage import journal
 from bridge.storage import muting as stored
@@ -26,6 +29,8 @@ async def adopt(transactions: Transactions, now: datetime) -> None:
     await handoffs.look(transactions, now)
     if await transactions.read(stored_heartbeats.every) or transactions.generation().heartbeats.by_name:
         await transactions.write(now, heartbeats.adopt)
+    if await transactions.read(stored_drills.every) or transactions.generation().drills:
+        await transactions.write(now, drills.adopt)
     inhibition = transactions.generation().inhibition
     rules = ",".join(sorted(inhibition.keys))
     if await transactions.read(lambda tx: journal.fact(tx, _RULES)) != rules or transactions.owner:

@@ -16,6 +16,7 @@ from bridge.domain.clock import Clock
 from bridge.domain.errors import StorageError
 from bridge.engine import (
     calling,
+    drills,
     escalator,
     groups,
     handoffs,
@@ -55,6 +56,7 @@ _TAKEN: Mapping[str, Callable[[Work, Timer], Awaitable[None]]] = {
     rules.TIMER: calling.take_rule,
     escalator.WINDOW: escalator.open_window,
     heartbeats.TIMER: heartbeats.take,
+    drills.TIMER: drills.take,
     quiet_ends.SNOOZE: quiet.end_snooze,
     quiet_ends.ACKNOWLEDGEMENT: quiet.end_acknowledgement,
 }

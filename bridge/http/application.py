@@ -11,6 +11,7 @@ from bridge.http.access import Principal, Role
 from bridge.http.api_v1 import ApiV1, Operator
 from bridge.http.asking import as_json
 from bridge.http.body import BodyReader
+from bridge.http.drills import DrillPages
 from bridge.http.explain import Answers
 from bridge.http.gate import Gate
 from bridge.http.health import HealthPages, Reload, State, reload_operation
@@ -30,6 +31,7 @@ def main_application(
     schedules: Published,
     calendar_token: TokenOf,
     heartbeats: HeartbeatPages,
+    drills: DrillPages,
     state: State,
     reload: Reload,
     gate: Gate,
@@ -56,6 +58,7 @@ def main_application(
         *api.operations(),
         *SchedulePages(schedules, calendar_token, gate, clock).operations(),
         *heartbeats.operations(),
+        *drills.operations(),
         *health.operations(),
         reload_operation(reload),
         Operation("GET", "/openapi.json", describe, "This document", Role.VIEWER),

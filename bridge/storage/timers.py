@@ -13,7 +13,7 @@ from bridge.storage.transaction import Tx
 class Timer(Struct, frozen=True):
     """`kind`: `step` (an escalation goes on), `rule` (somebody is called in a further way), `flush` (an incident is judged again), `alert` (a report is judged again),
     `group` (an incident's group is looked at: the ticks of its route's timing), `silence` (one begins or ends), `recurring` (silences of the configuration are looked at),
-    `heartbeat` (one may be missing), `window` (the time interval begins that a step waits for), `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded), `handoff` (who is on call may have changed).
+    `heartbeat` (one may be missing), `drill` (one begins, or is to be judged), `window` (the time interval begins that a step waits for), `snooze` (one ends), `acknowledgement` (one expires, or its owner is reminded), `handoff` (who is on call may have changed).
 
     `data` is the kind's own text.
     """

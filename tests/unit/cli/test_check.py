@@ -38,19 +38,19 @@ def test_a_valid_configuration_exits_with_0(main: Path) -> None:
 
 
 def test_every_problem_is_printed_with_its_place_and_the_exit_is_1(main: Path) -> None:
-    main.write_text(SMALLEST + "nonsense: 1\nfallback: absent\ndrills: {}\n")
+    main.write_text(SMALLEST + "nonsense: 1\nfallback: absent\ncredentials: {a: {token: 'env:NOT_THERE'}}\n")
     result = run("check", main)
 
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         f"{main}:3:1: unknown section 'nonsense'",
         f"{main}:4:11: there is no channel 'absent'; known: out",
-        f"{main}:5:1: warning: drills is not in this version: it is read but has no effect",
+        f"{main}:5:26: warning: credentials.a.token: the environment variable NOT_THERE is not set",
     ]
 
 
 def test_warnings_alone_leave_the_exit_at_0(main: Path) -> None:
-    main.write_text(SMALLEST + "drills: {}\n")
+    main.write_text(SMALLEST + "credentials: {a: {token: 'env:NOT_THERE'}}\n")
 
     assert run("check", main).exit_code == 0
 

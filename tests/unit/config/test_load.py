@@ -230,19 +230,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("drills: x", "drills is not in this version: it is read but has no effect"),
-    ],
-)
-def test_sections_of_later_versions_are_a_warning(tmp_path: Path, line: str, message: str) -> None:
-    loaded = load_text(tmp_path, line + SMALLEST)
-
-    assert said(loaded) == [f"main.yml:1:1: warning: {message}"]
-    assert loaded.config is not None
-
-
 def test_sections_of_the_wrong_shape_say_what_they_should_be(tmp_path: Path) -> None:
     text = "channels: [a]\nreceivers: [{name: x}]\nhooks: dedupe\nserver: x\nfallback: [a]\nroute: []\nplugins: [[]]"
 

@@ -59,3 +59,24 @@ CREATE TABLE heartbeats (
     excused bigint NOT NULL,
     timer bigint NOT NULL
 );
+
+-- Fire drills. `next_at`: when the next window begins; `run`: the test under way since `began_at`, empty for none; `timer` looks at it.
+CREATE TABLE drills (
+    name text COLLATE "C" PRIMARY KEY,
+    next_at bigint,
+    run text NOT NULL,
+    began_at bigint,
+    timer bigint NOT NULL
+);
+
+-- How they went. `outcome`: passed, failed, missed. Times are milliseconds since its beginning, -1 for never. `run` sorts by time.
+CREATE TABLE drill_results (
+    name text COLLATE "C" NOT NULL,
+    run text COLLATE "C" NOT NULL,
+    at bigint NOT NULL,
+    outcome text NOT NULL,
+    delivered_ms bigint NOT NULL,
+    acknowledged_ms bigint NOT NULL,
+    detail text NOT NULL,
+    PRIMARY KEY (name, run)
+);

@@ -59,3 +59,24 @@ CREATE TABLE heartbeats (
     excused INTEGER NOT NULL,
     timer INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Fire drills. `next_at`: when the next window begins; `run`: the test under way since `began_at`, empty for none; `timer` looks at it.
+CREATE TABLE drills (
+    name TEXT PRIMARY KEY,
+    next_at INTEGER,
+    run TEXT NOT NULL,
+    began_at INTEGER,
+    timer INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How they went. `outcome`: passed, failed, missed. Times are milliseconds since its beginning, -1 for never. `run` sorts by time.
+CREATE TABLE drill_results (
+    name TEXT NOT NULL,
+    run TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    delivered_ms INTEGER NOT NULL,
+    acknowledged_ms INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (name, run)
+) STRICT, WITHOUT ROWID;

@@ -16,9 +16,9 @@ SELECT at FROM audit ORDER BY seq DESC LIMIT 1;
 -- name: deliveries_shift
 UPDATE deliveries SET due_at = due_at + ?, created_at = created_at + ? WHERE (state = 'pending' OR state = 'leased' OR state = 'parked');
 
--- Silences and shifts begin and end at an hour of the day, whatever clock showed it wrongly before.
+-- Silences, shifts, drills and windows begin and end at an hour of the day, whatever clock showed it wrongly before.
 -- name: timers_shift
-UPDATE timers SET due_at = due_at + ? WHERE paused_for IS NULL AND kind NOT IN ('silence', 'recurring', 'handoff');
+UPDATE timers SET due_at = due_at + ? WHERE paused_for IS NULL AND kind NOT IN ('silence', 'recurring', 'handoff', 'drill', 'window');
 
 -- name: requests_shift
 UPDATE requests SET received_at = received_at + ? WHERE state = 'pending';
