@@ -285,3 +285,23 @@ async def test_a_newer_word_that_replaces_a_persons_is_for_that_person_still(tmp
         await bench.post(firing("Down", severity="critical", instance="two"))
         detail = await bench.operator.incident(detail.incident.id)
         assert [one.person for one in detail.deliveries if one.state == "pending"] == ["anna"]
+
+
+async def test_a_rule_that_is_due_as_a_mute_begins_waits_for_its_end(tmp_path: Path) -> None:
+    muted = "time_intervals: [{name: lunch, time_intervals: [{times: [{start_time: '12:15', end_time: '12:45'}]}]}]\n"
+    route = "routes: [{matchers: [alertname=Down], mute_time_intervals: [lunch]}]"
+    text = ON_CALL.replace("route: {receiver: people,", f"{muted}route: {{receiver: people, {route},")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=44, step=60)
+        assert bench.told()[1:] == ["anna-slack escalated"]
+        await bench.pass_time(minutes=2, step=60)
+        assert "anna-sms escalated" in bench.told()
+
+
+async def test_somebody_named_twice_in_a_step_is_called_once(tmp_path: Path) -> None:
+    async with engine(tmp_path, config("{on_call: payments}, {person: anna}")) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=30, step=60)
+        assert bench.told()[1:] == ["anna-slack escalated", "anna-sms escalated"]
+        assert [reason for reason, _ in await details(bench, "escalated")] == ["night", "rule"]

@@ -70,6 +70,7 @@ async def test_a_gap_is_no_hand_off_and_neither_is_a_start(tmp_path: Path) -> No
         for hours in (5, 21, 29, 45):
             await until(bench, hours=hours)
         assert bench.sent == []
+        assert await details(bench, "handed_over") == []
         await reload(
             bench, tmp_path, text.replace("[anna], every: daily, start: 2026-03-01", "[ben], start: 2026-03-01")
         )
@@ -89,6 +90,12 @@ async def test_an_edit_and_a_calendar_hand_over_too(tmp_path: Path) -> None:
         await handoffs.look(bench.transactions, bench.clock.now())
         await bench.settle()
         assert bench.told() == ["ben-slack notice"]
+        book.shifts = {}
+        await adopt(bench.transactions, bench.clock.now())
+        await bench.settle()
+        assert bench.told() == ["ben-slack notice"], "after a start nobody has read the calendar yet"
+        book.imported("payments", (Override(START, START + DAY / 2, ("ben",)),))
+        await handoffs.look(bench.transactions, bench.clock.now())
         await until(bench, hours=12)
         assert bench.told() == ["ben-slack notice", "anna-slack notice"]
 
