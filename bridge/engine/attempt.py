@@ -104,7 +104,7 @@ class Attempt(Struct, frozen=True):
         incident, buttons = job.incident, offers.hears(configured.channel)
         if incident is None or not (buttons or (words and generation.config.server.external_url)):
             return ()
-        at = offers.At(configured.name, incident.id, incident.state, self.clock.now())
+        at = offers.At(configured.name, incident.id, incident.state, self.clock.now(), job.claimed.person)
         return offers.actions(links_of(self.keys), generation.config, at, buttons=buttons)
 
     def view(self, configured: ConfiguredChannel, job: Job, actions: tuple[Action, ...] = ()) -> IncidentView:

@@ -11,7 +11,7 @@ from bridge.domain.deed import Deed
 from bridge.engine.links import Links
 from bridge.engine.offers import At, actions, recipient_of
 from bridge.secrets.instance import InstanceKeys
-from tests.bridge_bench import START
+from tests.bridge_bench import START, engine, firing
 from tests.unit.config.written import load_text, valid
 
 WRITTEN = """
@@ -69,3 +69,18 @@ def test_what_is_offered_follows_the_state(config: Config, state: str, offered: 
 
 def test_a_message_without_an_incident_of_ours_offers_nothing(config: Config) -> None:
     assert actions(LINKS, config, At("team", "", "open", START), buttons=True) == ()
+
+
+async def test_a_message_for_one_person_on_a_shared_channel_bears_that_persons_links(tmp_path: Path) -> None:
+    written = WRITTEN.replace(
+        "route: {receiver: team}", "receivers: {duty: [{person: ben}, team]}\nroute: {receiver: duty}"
+    )
+    async with engine(tmp_path, written) as bench:
+        await bench.post(firing())
+        links = Links(InstanceKeys.load(tmp_path / "bridge.db.keys"))
+        names = ["person ben", "person anna", "channel shared", "channel team"]
+        whose = {
+            message.channel: links.named(links.open(message.actions[0].token, bench.clock.now()).recipient, names)
+            for message in bench.sent
+        }
+    assert whose == {"shared": "person ben", "team": "channel team"}
