@@ -34,7 +34,7 @@ class Asks:
         self._transactions = transactions
         self._keys = keys
         self._links = links_of(keys)
-        self._texted = Texted(keys)
+        self._texted = Texted(transactions, keys)
         self._metrics = metrics
 
     def callback(self, channel: str) -> Callback | None:
@@ -88,10 +88,10 @@ class Asks:
             return opened.deed, (opened.incident,)
         if ask.incident:
             return ask.deed, (ask.incident,)
-        if not ask.dedup:
-            channels = channels_to(ask.account, callback, self._transactions.generation().channels)
-            return ask.deed, await self._transactions.read(lambda tx: self._texted.which(tx, channels, ask))
-        return ask.deed, await self._keyed(channel, ask.dedup)
+        if ask.dedup:
+            return ask.deed, await self._keyed(channel, ask.dedup)
+        channels = channels_to(ask.account, callback, self._transactions.generation().channels)
+        return ask.deed, await self._texted.which(channels, ask)
 
     async def _keyed(self, channel: str, dedup: str) -> tuple[str, ...]:
         """The incident that is not over and that the channel knows by this key, if there is one."""

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 
 from bridge.channels.callbacks import Ask, Callback, short_number
 from bridge.domain.deed import Deed
 from bridge.engine.generation import ConfiguredChannel
+from bridge.engine.transactions import Transactions
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage import incidents
-from bridge.storage.transaction import Tx
+
+_BREATH = 200
 
 
 class Texted:
     """Finds incidents among those that channels told to who asks, and that are not over."""
 
-    def __init__(self, keys: InstanceKeys) -> None:
+    def __init__(self, transactions: Transactions, keys: InstanceKeys) -> None:
+        self._transactions = transactions
         self._keys = keys
 
-    async def which(self, tx: Tx, channels: Iterable[str], ask: Ask) -> tuple[str, ...]:
+    async def which(self, channels: Sequence[str], ask: Ask) -> tuple[str, ...]:
         """The incidents that are meant: none, one, or several that happen to have the same number.
 
         Without a number it is the newest, and to acknowledge the newest that is open, if one is.
         """
-        told = [(each, channel) for channel in channels for each in await incidents.told_unended(tx, channel)]
         if ask.number:
-            return tuple({each: None for each, channel in told if self._number(each, channel) == ask.number})
-        newest = sorted({each for each, _ in told}, reverse=True)
-        if ask.deed is Deed.ACKNOWLEDGE:
-            for each in newest:
-                found = await incidents.get(tx, each)
-                if found is not None and found.state == "open":
-                    return (each,)
-        return tuple(newest[:1])
+            return await self._numbered(channels, ask.number)
+        opened = await self._newest(channels, open_only=True) if ask.deed is Deed.ACKNOWLEDGE else ()
+        return opened or await self._newest(channels, open_only=False)
 
-    def _number(self, incident: str, channel: str) -> str:
-        return short_number(self._keys.idempotency("incident", incident, channel))
+    async def _numbered(self, channels: Iterable[str], number: str) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for channel in channels:
+            for place, each in enumerate(await self._told(channel)):
+                if short_number(self._keys.idempotency("incident", each, channel)) == number:
+                    found[each] = None
+                if place % _BREATH == _BREATH - 1:
+                    await asyncio.sleep(0)  # of ten thousand incidents others must not wait for the last
+        return tuple(found)
+
+    async def _told(self, channel: str) -> list[str]:
+        return await self._transactions.read(lambda tx: incidents.told_unended(tx, channel))
+
+    async def _newest(self, channels: Iterable[str], *, open_only: bool) -> tuple[str, ...]:
+        found = [await self._newest_of(channel, open_only=open_only) for channel in channels]
+        newest = max(found, default="")
+        return (newest,) if newest else ()
+
+    async def _newest_of(self, channel: str, *, open_only: bool) -> str:
+        return await self._transactions.read(lambda tx: incidents.newest_told(tx, channel, open_only=open_only))
 
 
 def channels_to(account: str, callback: Callback, channels: Mapping[str, ConfiguredChannel]) -> tuple[str, ...]:

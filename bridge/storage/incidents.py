@@ -268,6 +268,12 @@ async def told_unended(tx: Tx, channel: str) -> list[str]:
     return [row[0] for row in await tx.all("told_unended", channel)]
 
 
+async def newest_told(tx: Tx, channel: str, *, open_only: bool = False) -> str:
+    """The newest incident that is not over, or nobody's yet, and of which a channel was told; empty if there is none."""
+    row = await tx.one("told_newest_open" if open_only else "told_newest", channel)
+    return "" if row is None else str(row[0])
+
+
 async def channels_told_of_firing(tx: Tx, incident: str) -> list[str]:
     """The channels that were told of a firing, and not yet of its end."""
     return [row[0] for row in await tx.all("told_firing", incident)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bridge.domain.alert import Status
 from bridge.storage import asked, incidents
 from bridge.storage.database import Database
-from tests.contract.storage.making import do, look
+from tests.contract.storage.making import do, incident, look
 from tests.contract.storage.units import NOW
 
 LATER = NOW + timedelta(days=7, seconds=1)
@@ -34,3 +35,15 @@ async def test_keys_are_forgotten_after_a_week(database: Database) -> None:
 
 async def test_a_channel_that_was_told_of_nothing_has_no_incidents(database: Database) -> None:
     assert await look(database, incidents.told_unended, "slack") == []
+
+
+async def test_the_newest_that_a_channel_was_told_of_is_found(database: Database) -> None:
+    states = {"i1": "open", "i2": "open", "i3": "acknowledged", "i4": "resolved", "i5": "open"}
+    for name, kept in states.items():
+        await do(database, incidents.add, incident(name, kept, group=name))
+    told = [(name, "sms", 1, 1, Status.FIRING) for name in ("i1", "i2", "i3", "i4")]
+    await do(database, incidents.tell, [*told, ("i5", "chat", 1, 1, Status.FIRING)])
+    assert await look(database, incidents.newest_told, "sms") == "i3"
+    assert await look(database, incidents.newest_told, "sms", open_only=True) == "i2"
+    assert await look(database, incidents.newest_told, "slack") == ""
+    assert await look(database, incidents.told_unended, "sms") == ["i3", "i2", "i1"]

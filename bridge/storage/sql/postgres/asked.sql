@@ -11,3 +11,9 @@ DELETE FROM asked WHERE (channel, key) IN (SELECT channel, key FROM asked WHERE 
 
 -- name: told_unended
 SELECT i.id FROM incidents i WHERE i.state <> 'resolved' AND EXISTS (SELECT 1 FROM told t WHERE t.incident = i.id AND t.channel = $1) ORDER BY i.id DESC;
+
+-- name: told_newest
+SELECT i.id FROM incidents i WHERE i.state <> 'resolved' AND EXISTS (SELECT 1 FROM told t WHERE t.incident = i.id AND t.channel = $1) ORDER BY i.id DESC LIMIT 1;
+
+-- name: told_newest_open
+SELECT i.id FROM incidents i WHERE i.state = 'open' AND EXISTS (SELECT 1 FROM told t WHERE t.incident = i.id AND t.channel = $1) ORDER BY i.id DESC LIMIT 1;
