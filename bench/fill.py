@@ -16,7 +16,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.moment import new_id
 from bridge.engine.attempt import Attempt
 from bridge.engine.claim import claim
-from bridge.engine.intake import keep
+from bridge.engine.keeping import keep
 from bridge.engine.outcome import Attempted, record_sent
 from bridge.engine.planner import Planner
 from bridge.engine.render import render

@@ -52,6 +52,8 @@ _TIMERS: Mapping[str, tuple[Concern, str]] = {
     "flush": (Concern.JUDGEMENT_OVERDUE, "an incident is not judged, though it is due"),
     "snooze": (Concern.ESCALATION_OVERDUE, "a snooze is not ended, though it is over"),
     "acknowledgement": (Concern.ESCALATION_OVERDUE, "an acknowledgement does not expire, though it is over"),
+    "heartbeat": (Concern.JUDGEMENT_OVERDUE, "a heartbeat may be missing, and is not looked at"),
+    "drill": (Concern.JUDGEMENT_OVERDUE, "a fire drill is not held or judged, though it is due"),
     "alert": (Concern.JUDGEMENT_OVERDUE, "a report that was held is not judged, though it is due"),
 }
 

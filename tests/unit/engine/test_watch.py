@@ -57,6 +57,12 @@ def test_the_heartbeat_stops_for_what_keeps_alerts_from_people(concern: Concern)
     assert well is (concern in QUIET_HEART | {Concern.CHECKPOINT_OVERDUE})
 
 
+@pytest.mark.parametrize("kind", ["heartbeat", "drill"])
+def test_what_watches_for_others_is_watched(kind: str) -> None:
+    [finding] = judge(Seen(timers={kind: 60.1}), BOUNDS)
+    assert (finding.concern, finding.name) == (Concern.JUDGEMENT_OVERDUE, kind)
+
+
 def test_a_finding_says_what_is_wrong() -> None:
     failing = Seen(stages=(Stage("sweeper", 40.0, "KeyError"),), stuck=(Stuck("pager", 70.0, 3),))
     assert [(finding.name, finding.detail) for finding in judge(failing, BOUNDS)] == [
