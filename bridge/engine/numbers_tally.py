@@ -190,7 +190,7 @@ class Tally:
             if run.acknowledged_at is None:
                 run.acknowledged_at, run.acknowledged_by = fact.at, fact.actor
         elif fact.kind is Kind.RESOLVED:
-            run.resolved_at = fact.at
+            run.resolved_at = run.resolved_at or fact.at
             # What was under way at its end is still sent: the run stays until the next begins.
 
     def _close(self) -> None:

@@ -58,6 +58,23 @@ async def facts(tx: Tx, bounds: Bounds, after: tuple[str, int], limit: int) -> l
     touched, since = micros(bounds.touched), micros(bounds.since)
     rows = await tx.all("numbers_facts", incident, incident, seq, bounds.end, touched, since, limit)
     return [
-        Fact(row[0], row[1], row[2], row[3], row[4], row[5], moment(row[6]), Kind(row[7]), row[8], row[9], row[10])
+        Fact(
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row[4],
+            row[5],
+            moment(row[6]),
+            Kind(row[7]),
+            row[8],
+            row[9],
+            row[10],
+            _names(row[11]),
+        )
         for row in rows
     ]
+
+
+def _names(people: str) -> tuple[str, ...]:
+    return tuple(people.split("/")) if people else ()

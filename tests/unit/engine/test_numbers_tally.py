@@ -115,6 +115,18 @@ def test_a_message_for_two_people_is_a_page_of_each_and_one_of_all() -> None:
     )  # fmt: skip
 
 
+def test_the_first_acknowledgement_and_the_first_end_count() -> None:
+    tally = Tally(YEAR)
+    tally.add(fact(1, Kind.OPENED))
+    for kind, actor, after in (
+        (Kind.SNOOZED, "alice", 60), (Kind.ACKNOWLEDGED, "bob", 90), (Kind.RESOLVED, "bob", 120), (Kind.RESOLVED, "bridge", 500),
+    ):  # fmt: skip
+        tally.add(fact(1, kind, after, actor=actor))
+    report = tally.report(None)
+    assert (report.total.time_to_acknowledge.mean, report.total.time_to_resolve.mean) == (60, 120)
+    assert [one.name for one in report.responders] == ["alice"]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1.0])
 def test_a_spread_knows_its_quantiles_to_two_per_cent(share: float) -> None:
     rng = random.Random(7)
