@@ -25,6 +25,7 @@ from bridge.engine import doubt
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog
 from bridge.engine.build import Builder
+from bridge.engine.counting import Counting
 from bridge.engine.generation import Generation
 from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
@@ -206,7 +207,8 @@ async def engine(folder: Path, text: str = MINIMAL, clock: Dial | None = None, u
         bench.timekeeper = Timekeeper(bench.transactions, metrics, clock)
         bench.backlog = Backlog(bench.transactions, lambda request: bench.parse[request.digest], metrics, clock)
         bench.intake = Intake(bench.transactions, bench.backlog, Refusals(), metrics)
-        bench.operator = Operator(bench.transactions, metrics)
+        bench.operator = Operator(bench.transactions)
+        bench.transactions.follow(Counting(metrics).follow)
         bench.silences = SilenceBook(bench.transactions, clock)
         await bench.silences.load()
         await doubt.begin(bench.transactions, clock.now())

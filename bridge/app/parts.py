@@ -15,6 +15,7 @@ from bridge.engine.asks import Asks
 from bridge.engine.attempt import Attempt
 from bridge.engine.backlog import Backlog, Parse
 from bridge.engine.calendars import CalendarReader
+from bridge.engine.counting import Counting
 from bridge.engine.drill_book import DrillBook
 from bridge.engine.explaining import Explainer, Ground
 from bridge.engine.generation import Generation
@@ -61,6 +62,7 @@ class Parts:
             transactions.owner = owner = new_chain_id()
             self.leases = Leases(owner, transactions, clock)
             self.membership = Membership(Replica(owner, __version__, database.migrated[1]), transactions, clock)
+        transactions.follow(Counting(metrics).follow)
         self.refusals = Refusals()
         self.sender = Sender(
             transactions, Attempt(keys, clock, redact), metrics, clock, random.SystemRandom(), self.leases, self.leads
@@ -68,8 +70,8 @@ class Parts:
         self.timekeeper = Timekeeper(transactions, metrics, clock, self.leads)
         self.backlog = Backlog(transactions, parse, metrics, clock)
         self.intake = Intake(transactions, self.backlog, self.refusals, metrics)
-        self.operator = Operator(transactions, metrics)
-        self.asks = Asks(transactions, keys, metrics)
+        self.operator = Operator(transactions)
+        self.asks = Asks(transactions, keys)
         self.link_acts = LinkActs(transactions, keys, self.operator)
         self.silences = SilenceBook(transactions, clock)
         self.on_call = transactions.on_call

@@ -18,7 +18,6 @@ from bridge.engine.texted import Texted, channels_to
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import IncidentDetail
 from bridge.net import HttpClient
-from bridge.observe.metrics import Metrics
 from bridge.secrets.instance import InstanceKeys
 from bridge.storage import incidents
 
@@ -30,12 +29,11 @@ _GONE = "There is no such incident any more."
 class Asks:
     """Finds who asks and for which incident, and does it."""
 
-    def __init__(self, transactions: Transactions, keys: InstanceKeys, metrics: Metrics) -> None:
+    def __init__(self, transactions: Transactions, keys: InstanceKeys) -> None:
         self._transactions = transactions
         self._keys = keys
         self._links = links_of(keys)
         self._texted = Texted(transactions, keys)
-        self._metrics = metrics
 
     def callback(self, channel: str) -> Callback | None:
         """The ear of a channel, if it has one."""
@@ -66,7 +64,7 @@ class Asks:
         if deed is None or not meant:
             return Done(ask, False, _GONE, by=by)
         incident = meant[0]
-        acts = IncidentActs(Once(self._transactions, channel, ask.key), self._metrics)
+        acts = IncidentActs(Once(self._transactions, channel, ask.key))
         doing = deeds.do(acts, deed, incident, by, now, callback.via, ask.lasting)
         changed, text = await _told(doing, deed, by, now)
         return Done(ask, changed, text, incident, by)

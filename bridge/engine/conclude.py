@@ -83,5 +83,7 @@ async def _advance(work: Work, event: Event) -> Incident:
         kind, source=incident.source, incident=incident.id, reason=incident.route, detail=groups.counts(incident)
     )
     if ended:
+        if event.incident.state != "resolved" and not event.first:
+            work.effects.resolved.append((incident.route, (work.now - incident.opened_at).total_seconds()))
         await timers.stop_steps(work.tx, incident.id)
     return incident

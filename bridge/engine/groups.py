@@ -273,6 +273,7 @@ async def _end(work: Work, incident: Incident, found: Found) -> Incident:
     )
     if found.transition is None:
         suppress(work, incident, "timing", "ended_untold")
+    work.effects.resolved.append((incident.route, (work.now - incident.opened_at).total_seconds()))
     await timers.stop_steps(work.tx, incident.id)
     return incident
 

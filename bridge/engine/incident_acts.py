@@ -15,10 +15,8 @@ from bridge.domain.message import Reason
 from bridge.engine import outbox, quiet
 from bridge.engine.paging import Paging, end_page
 from bridge.engine.teamwork import get
-from bridge.engine.transactions import Units
 from bridge.engine.views import IncidentDetail
 from bridge.engine.work import Work
-from bridge.observe.metrics import Metrics
 from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
 
@@ -28,10 +26,6 @@ class IncidentActs(Paging):
 
     An act that changes nothing says so in the answer's `note`.
     """
-
-    def __init__(self, transactions: Units, metrics: Metrics) -> None:
-        super().__init__(transactions)
-        self._metrics = metrics
 
     async def acknowledge(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
         """Stop the noise: what is queued for the incident is cancelled, no further step starts.
@@ -44,18 +38,18 @@ class IncidentActs(Paging):
             Conflict: somebody else acknowledged or snoozed it first.
         """
 
-        async def decision(work: Work) -> tuple[str, float | None]:
+        async def decision(work: Work) -> str:
             found = await get(work, incident)
             if found.state == "resolved":
-                return "the incident is resolved already; nothing to acknowledge", None
+                return "the incident is resolved already; nothing to acknowledge"
             _first_wins(found, by)
             if found.state == "acknowledged" and found.acknowledged_by == by:
-                return await quiet.renew(work, found, by, ActDetail(via)), None
+                return await quiet.renew(work, found, by, ActDetail(via))
             await quiet.hush(work, found, by, ActDetail(via))
             crashpoint("ack.before_commit")
-            return "", None if found.quiet else (now - found.opened_at).total_seconds()
+            return ""
 
-        return await self._hushed(incident, *await self._transactions.write(now, decision))
+        return await self._hushed(incident, await self._transactions.write(now, decision))
 
     async def snooze(
         self, incident: str, until: datetime, by: str, now: datetime, via: Via = Via.API
@@ -70,25 +64,23 @@ class IncidentActs(Paging):
             Conflict: somebody else acknowledged or snoozed it first.
         """
 
-        async def decision(work: Work) -> tuple[str, float | None]:
+        async def decision(work: Work) -> str:
             found = await get(work, incident)
             if found.state == "resolved":
-                return "the incident is resolved already; nothing to snooze", None
+                return "the incident is resolved already; nothing to snooze"
             _first_wins(found, by)
             if until <= work.now:
-                return "that time is over; nothing was snoozed", None
+                return "that time is over; nothing was snoozed"
             if found.snoozed_until == until and found.acknowledged_by == by:
-                return "you snoozed it until then already", None
+                return "you snoozed it until then already"
             await quiet.hush(work, found, by, ActDetail(via, until))
             crashpoint("ack.before_commit")
-            return "", None if found.quiet else (now - found.opened_at).total_seconds()
+            return ""
 
-        return await self._hushed(incident, *await self._transactions.write(now, decision))
+        return await self._hushed(incident, await self._transactions.write(now, decision))
 
-    async def _hushed(self, incident: str, note: str, seconds: float | None) -> IncidentDetail:
+    async def _hushed(self, incident: str, note: str) -> IncidentDetail:
         crashpoint("ack.after_commit")
-        if seconds is not None:
-            self._metrics.time_to_acknowledge_seconds.observe(seconds)
         return await self.incident(incident, note=note)
 
     async def unacknowledge(self, incident: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
@@ -126,6 +118,7 @@ class IncidentActs(Paging):
             work.record(
                 Kind.RESOLVED, actor=by, source=found.source, incident=found.id, reason="by_hand", detail=detail
             )
+            work.effects.resolved.append((found.route, (now - found.opened_at).total_seconds()))
             await timers.stop_steps(work.tx, found.id)
             if found.source == MANUAL:
                 ended = await end_page(work, ended)

@@ -16,14 +16,13 @@ from bridge.engine.numbers_views import Counted, Report
 from bridge.engine.replay import Ask
 from bridge.engine.transactions import Transactions
 from bridge.engine.views import DeliveryView, ReplayPage
-from bridge.observe.metrics import Metrics
 
 
 class Operator(IncidentActs):
     """Acts for a person; `by` is who. Every act is one transaction with its audit record."""
 
-    def __init__(self, transactions: Transactions, metrics: Metrics) -> None:
-        super().__init__(transactions, metrics)
+    def __init__(self, transactions: Transactions) -> None:
+        super().__init__(transactions)
         self._whole = transactions
         self._numbers = Numbers(transactions)
 

@@ -37,6 +37,8 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
     )  # fmt: skip
     kind = Kind.SNOOZED if until else Kind.ACKNOWLEDGED
     work.record(kind, actor=by, source=found.source, incident=found.id, detail=str(detail))
+    if not found.quiet:
+        work.effects.acknowledged.append((found.route, (now - found.opened_at).total_seconds()))
     await timers.pause_steps(work.tx, found.id, now)
     await quiet_ends.write(work, quiet)
     await _cancel_noise(work, found, quiet.state)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
 from bridge.domain.crashpoint import crashpoint
+from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT
 from bridge.domain.errors import FailureReason, StorageError, StorageFatal
 from bridge.engine import outages, outbox
 from bridge.engine.credentials import Credentials
@@ -92,6 +93,9 @@ class Results:
                 self._turned.append(BreakerTurned(credential, channel, opened=False))
             age = (attempted.at - attempted.job.claimed.created_at).total_seconds()
             self._metrics.end_to_end_seconds.observe(age)
+            claimed = attempted.job.claimed
+            if claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT:
+                self._metrics.page(channel, claimed.person.split("/"), claimed.reason.value)
         elif error.reason is not FailureReason.LEASE_LOST and self._credentials.failed(credential, error, attempted.at):
             self._turned.append(BreakerTurned(credential, channel, opened=True, why=str(error)))
         reason = error.reason.value if error else ""

@@ -22,13 +22,15 @@ class Effects(Struct):
     """Facts of a transaction that the loop acts upon once it is committed.
 
     `live`: deliveries to be sent. `timer_at`: the earliest timer made. `suppressed`: (hook, reason).
-    `notified`: (route, reason). `kept`: how many requests were kept that wait to be planned.
+    `notified`: (route, reason). `acknowledged`, `resolved`: (route, seconds since the incident opened). `kept`: how many requests were kept that wait to be planned.
     """
 
     live: list[Live] = []
     timer_at: datetime | None = None
     suppressed: list[tuple[str, str]] = []
     notified: list[tuple[str, str]] = []
+    acknowledged: list[tuple[str, float]] = []
+    resolved: list[tuple[str, float]] = []
     kept: int = 0
 
     def due(self, at: datetime) -> None:

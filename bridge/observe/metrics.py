@@ -99,11 +99,25 @@ class Metrics:
         self._incidents = Gauge(
             "alertbridge_incidents", "Incidents that are not resolved.", ("state",), registry=registry
         )
-        self.time_to_acknowledge_seconds = Histogram(
+        self._time_to_acknowledge = Histogram(
             "alertbridge_time_to_acknowledge_seconds",
             "From the opening of an incident to its acknowledgement.",
+            ("route",),
             buckets=_HUMAN_SECONDS,
             registry=registry,
+        )
+        self._time_to_resolve = Histogram(
+            "alertbridge_time_to_resolve_seconds",
+            "From the opening of an incident to its resolution.",
+            ("route",),
+            buckets=_HUMAN_SECONDS,
+            registry=registry,
+        )
+        self._pages = _Counts(
+            "alertbridge_pages",
+            "Messages sent that call for somebody; person is empty for a channel that is nobody's.",
+            ("channel", "person", "reason"),
+            registry,
         )
         self.escalation_lag_seconds = Histogram(
             "alertbridge_escalation_lag_seconds",
@@ -180,6 +194,19 @@ class Metrics:
         """One attempt: `outcome` is `sent`, `retry`, `unknown` or `dead`; `reason` a FailureReason or empty."""
         self._attempts.add((channel, outcome, reason))
         self._delivery_seconds.labels(channel).observe(seconds)
+
+    def page(self, channel: str, people: Iterable[str], reason: str) -> None:
+        """One message that calls for somebody was sent: it counts for each of those that it was for."""
+        for person in people:
+            self._pages.add((channel, person, reason))
+
+    def time_to_acknowledge(self, route: str, seconds: float) -> None:
+        """An incident was acknowledged so long after it opened."""
+        self._time_to_acknowledge.labels(route).observe(seconds)
+
+    def time_to_resolve(self, route: str, seconds: float) -> None:
+        """An incident was resolved so long after it opened."""
+        self._time_to_resolve.labels(route).observe(seconds)
 
     def set_deliveries(self, counts: Mapping[tuple[str, str], int]) -> None:
         """What has not ended, by (channel, state). What is not named has gone and disappears."""

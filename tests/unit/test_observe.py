@@ -137,7 +137,9 @@ def test_every_promised_metric_is_there_from_the_beginning_or_after_its_first_ev
     metrics.set_config({"a.yml": "x"})
     metrics.journal_pending.set(1)
     metrics.end_to_end_seconds.observe(0.1)
-    metrics.time_to_acknowledge_seconds.observe(60)
+    metrics.time_to_acknowledge("payments", 60)
+    metrics.time_to_resolve("payments", 90)
+    metrics.page("pager", ["anna", "ben"], "escalated")
     metrics.escalation_lag_seconds.observe(0.5)
     metrics.config_last_reload_successful.set(1)
     metrics.audit_records.inc(7)
@@ -154,7 +156,9 @@ def test_every_promised_metric_is_there_from_the_beginning_or_after_its_first_ev
         "end_to_end_seconds_count{}": 1,
         'incidents{"state": "open"}': 4,
         'incidents{"state": "acknowledged"}': 0,
-        "time_to_acknowledge_seconds_count{}": 1,
+        'time_to_acknowledge_seconds_count{"route": "payments"}': 1,
+        'time_to_resolve_seconds_sum{"route": "payments"}': 90,
+        'pages_total{"channel": "pager", "person": "ben", "reason": "escalated"}': 1,
         "escalation_lag_seconds_count{}": 1,
         "config_last_reload_successful{}": 1,
         "audit_records_total{}": 7,

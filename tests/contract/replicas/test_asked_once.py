@@ -19,7 +19,7 @@ ROUNDS = 10
 
 
 async def ask(bench: Bench, incident: str, key: str) -> str:
-    acts = IncidentActs(Once(bench.transactions, "chat", key), bench.metrics)
+    acts = IncidentActs(Once(bench.transactions, "chat", key))
     try:
         detail = await acts.resolve(incident, "alice", bench.clock.now())
     except Repeated:

@@ -221,3 +221,59 @@ async def test_what_was_over_within_its_group_wait_was_told_to_nobody(tmp_path: 
         await bench.pass_time(minutes=2, step=10)
         total = (await numbers(bench)).total
         assert (bench.told(), total.incidents, total.untold) == ([], 1, 1)
+
+
+PEOPLE = """
+channels:
+  room: {type: console}
+  anna-slack: {type: console}
+  anna-sms: {type: console}
+people:
+  anna: {channels: {slack: anna-slack, sms: anna-sms}, rules: [{notify: slack}, {after: 5m, notify: sms}]}
+escalations:
+  night: [{after: 10m, notify: [{person: anna}]}]
+route: {receiver: room, hooks: [{escalate: night}]}
+"""
+
+
+async def test_a_person_is_paged_on_whichever_channel(tmp_path: Path, url: str) -> None:
+    async with engine(tmp_path, PEOPLE, url=url) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=16, step=30)
+        assert bench.told() == ["room opened", "anna-slack escalated", "anna-sms escalated"]
+        report = await numbers(bench)
+        assert [(one.name, one.kind, one.pages, one.incidents) for one in report.people] == [
+            ("room", "channel", 1, 1),
+            ("anna", "person", 2, 1),
+        ]
+        assert report.total.pages == 3
+
+
+async def test_the_metrics_say_how_long_it_took_by_route(tmp_path: Path) -> None:
+    async with engine(tmp_path, CONFIGURATION) as bench:
+        await a_day(bench)
+        await bench.operator.resolve(await incident_of(bench, "Open"), "alice", bench.clock.now())
+        value = bench.metrics.registry.get_sample_value
+
+        def seconds(which: str, route: str) -> tuple[float | None, float | None]:
+            name = f"alertbridge_time_to_{which}_seconds"
+            return value(f"{name}_count", {"route": route}), value(f"{name}_sum", {"route": route})
+
+        root = bench.transactions.generation().root.id
+        assert (seconds("acknowledge", "web"), seconds("acknowledge", root)) == ((1, 600), (1, 1800))
+        assert (seconds("resolve", "web"), seconds("resolve", root)) == ((2, 1500), (2, 3600))
+        paged = {"route": root, "reason": "escalated"}
+        assert value("alertbridge_notifications_total", paged) == 1
+        assert value("alertbridge_pages_total", {"channel": "pager", "person": "", "reason": "escalated"}) == 1
+
+
+async def test_each_page_counts_for_its_people_in_the_metrics(tmp_path: Path) -> None:
+    async with engine(tmp_path, PEOPLE) as bench:
+        await bench.post(firing())
+        await bench.pass_time(minutes=11, step=30)
+        labels = {"channel": "anna-slack", "person": "anna", "reason": "escalated"}
+        assert bench.metrics.registry.get_sample_value("alertbridge_pages_total", labels) == 1
+        await bench.silence('alertname="Other"', end=bench.clock.now() + timedelta(hours=1))
+        await bench.post(firing("Other"))
+        hidden = {"hook": "muting", "reason": "silenced"}
+        assert bench.metrics.registry.get_sample_value("alertbridge_suppressed_total", hidden)

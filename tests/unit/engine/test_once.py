@@ -19,7 +19,7 @@ async def test_a_deed_and_its_key_are_committed_together(tmp_path: Path) -> None
     async with engine(tmp_path) as bench:
         await bench.post(firing())
         incident = (await bench.operator.incidents()).incidents[0].id
-        acts = IncidentActs(Once(bench.transactions, "chat", "k"), bench.metrics)
+        acts = IncidentActs(Once(bench.transactions, "chat", "k"))
         await acts.acknowledge(incident, "alice", bench.clock.now())
         await bench.operator.unacknowledge(incident, "bob", bench.clock.now())
         with pytest.raises(Repeated):
