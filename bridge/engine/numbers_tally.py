@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from bridge.domain.alert import DRILL
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT
 from bridge.domain.storm import GROUP
@@ -120,6 +121,8 @@ class Tally:
         self._called: set[int] = set()
 
     def add(self, fact: Fact) -> None:
+        if fact.source == DRILL:
+            return
         if fact.incident != self._incident:
             self._begin(fact)
         if fact.kind in {Kind.SENT, Kind.LATE}:

@@ -10,6 +10,7 @@ import pytest
 
 from bridge.engine.numbers_tally import Asked
 from bridge.engine.numbers_views import Counted, Line, Report
+from bridge.engine.reconfigured import adopt
 from tests.bridge_bench import START, Bench, engine, firing, resolved
 
 CONFIGURATION = """
@@ -277,3 +278,22 @@ async def test_each_page_counts_for_its_people_in_the_metrics(tmp_path: Path) ->
         await bench.post(firing("Other"))
         hidden = {"hook": "muting", "reason": "silenced"}
         assert bench.metrics.registry.get_sample_value("alertbridge_suppressed_total", hidden)
+
+
+async def test_a_fire_drill_is_neither_an_incident_nor_a_page(tmp_path: Path) -> None:
+    drilled = """
+fallback: people
+channels: {people: {type: console}}
+time_intervals: [{name: noon, time_intervals: [{times: [{start_time: '12:30', end_time: '13:00'}]}]}]
+route: {receiver: people}
+drills: {page: {time_intervals: [noon]}}
+"""
+    async with engine(tmp_path, drilled) as bench:
+        await adopt(bench.transactions, bench.clock.now())
+        await bench.pass_time(minutes=31, step=30)
+        assert bench.told() == ["people opened", "people resolved"]
+        report = await numbers(bench)
+        assert report.total.incidents == 0
+        assert report.people == ()
+        await bench.post(firing("Real", at=bench.clock.now()))
+        assert (await numbers(bench)).total.incidents == 1

@@ -18,8 +18,10 @@ from bridge.http.access import Access
 from bridge.http.api_v1 import Operator
 from bridge.http.application import main_application
 from bridge.http.body import BodyReader
+from bridge.http.drills import DrillPages
 from bridge.http.gate import Gate
 from bridge.http.health import Reload
+from bridge.http.heartbeats import HeartbeatPages
 from bridge.http.limits import Limits
 from bridge.http.pace import FailurePace
 from bridge.http.server import Listener
@@ -148,6 +150,8 @@ async def running(
         explainer=NoOperator(),  # type: ignore[arg-type]
         schedules=NoOperator(),  # type: ignore[arg-type]
         calendar_token=lambda name: name,
+        heartbeats=HeartbeatPages(NoOperator(), {}, gate, StoppedClock()),  # type: ignore[arg-type]
+        drills=DrillPages(NoOperator(), StoppedClock()),  # type: ignore[arg-type]
         state=state,
         reload=reload,
         gate=gate,
