@@ -15,7 +15,7 @@ from bridge import __version__
 from bridge.app.files import registries_of
 from bridge.app.trail import Trail
 from bridge.audit.chain import new_chain_id
-from bridge.channels.api import ChannelOptions, Context, Message, Receipt
+from bridge.channels.api import Channel, ChannelOptions, Context, Message, Receipt
 from bridge.channels.registry import ChannelRegistry
 from bridge.config.load import load
 from bridge.config.open_secrets import SecretOpener
@@ -76,14 +76,15 @@ Answer = Callable[[Message, Context], Receipt | None]
 
 
 class Recorder:
-    """Stands for every channel of a test: keeps messages, and answers as the test says."""
+    """Stands for every channel of a test: keeps messages, and answers as the test says. It follows what the real one does."""
 
     Options: ClassVar = ChannelOptions
     idempotency: ClassVar = "none"
-    follows_acknowledgement = False
 
-    def __init__(self, name: str, sent: list[Message], answers: list[Answer]) -> None:
+    def __init__(self, name: str, sent: list[Message], answers: list[Answer], real: Channel | None) -> None:
         self.name = name
+        self.follows_acknowledgement = real is not None and real.follows_acknowledgement
+        self.follows_unacknowledgement = getattr(real, "follows_unacknowledgement", False)
         self._sent = sent
         self._answers = answers
 
@@ -123,7 +124,9 @@ class Bench:
         builder = Builder(*registries_of(loaded), self.http, Redactor())
         generation = builder.build(loaded.config, SecretOpener.of(loaded.config, None))
         channels = {
-            name: replace(configured, channel=Recorder(name, self.sent, self.answers.setdefault(name, [])))
+            name: replace(
+                configured, channel=Recorder(name, self.sent, self.answers.setdefault(name, []), configured.channel)
+            )
             for name, configured in generation.channels.items()
         }
         return replace(generation, channels=channels)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.domain.errors import FailureReason, Permanent, Refused, Retryable
-from bridge.domain.message import Message, Reason
+from bridge.domain.message import FOLLOW_UPS, Message, Reason
 from bridge.domain.options import Duration
 from bridge.domain.secret import PlainAllowed, Secret
 
@@ -57,7 +57,7 @@ class ChannelOptions(BaseModel):
     rate: float | None = Field(None, gt=0, description="messages a second; unlimited if absent")
     give_up_after: Duration = Field(timedelta(hours=24), description="then the delivery is dead")
     fallback: str | None = Field(None, description="the channel that hears what this one could not deliver")
-    send_on: tuple[Reason, ...] = tuple(reason for reason in Reason if reason is not Reason.ACKNOWLEDGED)
+    send_on: tuple[Reason, ...] = tuple(reason for reason in Reason if reason not in FOLLOW_UPS)
 
 
 class Receipt(Struct, frozen=True):
@@ -90,6 +90,9 @@ class Context(Struct, frozen=True):
 
 class Channel(Protocol):
     """One configured channel. The constructor takes (name, options).
+
+    A class that can also show that an acknowledgement was taken back says `follows_unacknowledgement = True`; it then is
+    asked to send the reason `unacknowledged`, too.
 
     A class whose messages no person reads says `people = False`: it gets every message of a storm, people get digests.
     """

@@ -65,8 +65,8 @@ def _facts(message: Message) -> Iterator[str]:
         return
     yield f"incident {message.incident} since {message.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     yield f"receiver {_inline(message.receiver)}, route {_inline(message.route)}, source {_inline(message.source)}"
-    if message.acknowledged_by:
-        yield f"acknowledged by {_inline(message.acknowledged_by)}"
+    if message.standing:
+        yield _inline(message.standing)
     if message.fired_and_resolved:
         yield "fired and resolved before it was told"
     for line in action_lines(message):

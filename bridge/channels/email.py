@@ -17,11 +17,12 @@ from bridge.channels.api import (
     Idempotency,
     Message,
     Permanent,
+    Reason,
     Receipt,
     Retryable,
 )
 from bridge.channels.email_message import Composed, Envelope, compose
-from bridge.channels.email_options import EmailOptions, address_of
+from bridge.channels.email_options import EmailOptions, address_of, threads
 from bridge.channels.email_session import Credential, Offered, Tls, offer, session, transfer
 from bridge.channels.email_socket import open_socket
 
@@ -47,11 +48,14 @@ class EmailChannel:
 
     Options: ClassVar[type[ChannelOptions]] = EmailOptions
     idempotency: ClassVar[Idempotency] = "none"
-    follows_acknowledgement: ClassVar[bool] = False
+    follows_acknowledgement: bool = True
+    follows_unacknowledgement: bool = True
 
     def __init__(self, name: str, options: EmailOptions) -> None:
         self.name = name
         self._options = options
+        self.follows_acknowledgement = threads(options, Reason.ACKNOWLEDGED)
+        self.follows_unacknowledgement = threads(options, Reason.UNACKNOWLEDGED)
         self._envelope = Envelope(
             address_of(options.from_), tuple(address_of(text) for text in options.to), options.headers
         )

@@ -10,6 +10,7 @@ from bridge.channels.links import links_of
 from bridge.channels.sizes import body_lines, clean, notes, shorten, whole_lines
 from bridge.domain.alert import Status
 from bridge.domain.message import Message
+from bridge.domain.standing import hour
 
 _MOST_ALERTS = 20
 _LONGEST_VALUE = 500
@@ -79,6 +80,8 @@ def state_of(message: Message) -> str:
     """One line that says where the incident stands: `RESOLVED`, `ACKNOWLEDGED by alice`, `FIRING (critical)`."""
     if message.status is Status.RESOLVED:
         return "FIRED AND RESOLVED" if message.fired_and_resolved else "RESOLVED"
+    if message.snoozed_until and message.acknowledged_by:
+        return f"SNOOZED by {message.acknowledged_by} until {hour(message.snoozed_until)}"
     if message.acknowledged_by:
         return f"ACKNOWLEDGED by {message.acknowledged_by}"
     return f"FIRING ({message.severity})" if message.severity else "FIRING"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from bridge.channels.api import ChannelOptions, Secret
+from bridge.channels.api import ChannelOptions, Reason, Secret
 
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 _OURS = frozenset(
@@ -22,6 +22,11 @@ _OURS = frozenset(
     }
 )  # fmt: skip
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
+
+
+def threads(options: ChannelOptions, reason: Reason) -> bool:
+    """Whether a thread is told of this that only follows what was mailed: unless the operator's own `send_on` leaves it out."""
+    return "send_on" not in options.model_fields_set or reason in options.send_on
 
 
 def address_of(text: str) -> Address:

@@ -158,6 +158,7 @@ def document(message: Message, now: datetime) -> bytes:
         "actions": [
             {"action": action.deed.value, "label": action.label, "url": action.url} for action in message.actions
         ],
+        "standing": message.standing,
     }
     return msgspec.json.encode({**payload, **ours})
 

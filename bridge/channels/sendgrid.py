@@ -18,12 +18,13 @@ from bridge.channels.api import (
     Context,
     Idempotency,
     Message,
+    Reason,
     Receipt,
     Secret,
 )
 from bridge.channels.email_html import page
 from bridge.channels.email_message import subject_of, text_of
-from bridge.channels.email_options import AddressText, address_of
+from bridge.channels.email_options import AddressText, address_of, threads
 from bridge.channels.endpoints import Masking, WebAddress, endpoint, read_json, unreadable
 from bridge.channels.sizes import one_line, shorten
 from bridge.net import Response, outcome_of
@@ -81,10 +82,13 @@ class SendGridChannel:
 
     Options: ClassVar[type[ChannelOptions]] = SendGridOptions
     idempotency: ClassVar[Idempotency] = "none"
-    follows_acknowledgement: ClassVar[bool] = False
+    follows_acknowledgement: bool = True
+    follows_unacknowledgement: bool = True
 
     def __init__(self, name: str, options: SendGridOptions) -> None:
         self._name = name
+        self.follows_acknowledgement = threads(options, Reason.ACKNOWLEDGED)
+        self.follows_unacknowledgement = threads(options, Reason.UNACKNOWLEDGED)
         self._url = endpoint(options.url, "/v3/mail/send")
         self._timeout = options.timeout.total_seconds()
         self._headers = {

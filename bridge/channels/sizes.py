@@ -83,10 +83,10 @@ def body_lines(message: Message) -> list[str]:
 
 
 def notes(message: Message) -> list[str]:
-    """What must be said besides the text, a line each: the bridge's own note, who acknowledged, what is not here."""
+    """What must be said besides the text, a line each: the bridge's own note, who has it or ended it, what is not here."""
     lines = [one_line(message.note)]
-    if message.acknowledged_by:
-        lines.append(f"Acknowledged by {one_line(message.acknowledged_by)}")
+    if message.standing:
+        lines.append(one_line(message.standing))
     if message.truncated:
         lines.append(f"{message.truncated:,} alerts were left out by the sender")
     return [line for line in lines if line]

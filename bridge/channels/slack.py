@@ -1,6 +1,6 @@
 """Slack: an incoming webhook, or a bot that also updates and threads what it posted.
 
-The bot form edits the first message of an incident when it changes, is acknowledged or resolved, and answers in its
+The bot form edits the first message of an incident when it changes, is acknowledged, given back or resolved, and answers in its
 thread on change and resolve, because an edit notifies nobody. Reminders and escalations are thread replies that are
 also shown in the channel (`reply_broadcast`), so that they ring and stay with their incident.
 """
@@ -29,12 +29,13 @@ from bridge.channels.endpoints import WebAddress
 from bridge.channels.slack_answers import MessageGone, Posted, accepted, posted
 from bridge.channels.slack_blocks import Attachment, Block, Content, content
 from bridge.channels.slack_callback import SlackEar
+from bridge.domain.message import FOLLOW_UPS
 from bridge.net import Response
 
 _HOME = "https://slack.com"
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _BROADCAST = frozenset({Reason.REMINDER, Reason.ESCALATED})
-_UPDATE = frozenset({Reason.CHANGED, Reason.ACKNOWLEDGED, Reason.RESOLVED})
+_UPDATE = frozenset({Reason.CHANGED, *FOLLOW_UPS, Reason.RESOLVED})
 _MENTION = re.compile(r"<(?:@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+|!here|!channel|!everyone)>")
 
 
@@ -105,17 +106,20 @@ class _Update(Struct, frozen=True):
 
 
 class SlackChannel:
-    """Sends to one Slack channel. The receipt of the bot form holds `channel` (an id) and `ts` of the first message."""
+    """Sends to one Slack channel. The receipt of the bot form holds `channel` (an id) and `ts` of the first message, and
+    `held` while that says that somebody has the incident.
+    """
 
     Options: ClassVar[type[ChannelOptions]] = SlackOptions
     idempotency: ClassVar[Idempotency] = "none"
     follows_acknowledgement: bool = False
+    follows_unacknowledgement: bool = False
 
     def __init__(self, name: str, options: SlackOptions) -> None:
         self.name = name
         self._options = options
-        self.follows_acknowledgement = options.token is not None
         self.callback = _ear(options)
+        self.follows_acknowledgement = self.follows_unacknowledgement = options.token is not None
 
     async def send(self, message: Message, context: Context) -> Receipt:
         shown = content(message, mention=self._options.mention, plain=context.plain, buttons=self.callback is not None)
@@ -124,19 +128,20 @@ class SlackChannel:
         bot = _Bot(self._options, self._options.token, context)
         first = _first(context.previous)
         if first is None or message.reason in {Reason.OPENED, Reason.NOTICE, Reason.TEST}:
-            return _receipt(await bot.post(shown))
+            return _receipt(await bot.post(shown), message)
+        outdated = bool(context.previous and context.previous.data.get("held")) != message.held
         try:
-            return _receipt(await self._follow_up(bot, first, message.reason, shown))
+            await self._follow_up(bot, first, message.reason, shown, outdated=outdated)
         except MessageGone:
-            return _receipt(await bot.post(shown))
+            first = await bot.post(shown)
+        return _receipt(first, message)
 
-    async def _follow_up(self, bot: _Bot, first: Posted, reason: Reason, shown: Content) -> Posted:
+    async def _follow_up(self, bot: _Bot, first: Posted, reason: Reason, shown: Content, *, outdated: bool) -> None:
         """Changes the first message and answers in its thread; the first message stays the one to follow."""
-        if reason in _UPDATE:
+        if reason in _UPDATE or outdated:
             await bot.update(first, shown)
-        if reason is not Reason.ACKNOWLEDGED or reason in self._options.send_on:
+        if reason not in FOLLOW_UPS or reason in self._options.send_on:
             await bot.reply(first, shown, broadcast=reason in _BROADCAST)
-        return first
 
     async def _to_webhook(self, shown: Content, context: Context) -> Receipt:
         url = _webhook_url(self._options)
@@ -200,8 +205,9 @@ def _first(previous: Receipt | None) -> Posted | None:
     return Posted(previous.data["channel"], previous.data["ts"])
 
 
-def _receipt(where: Posted) -> Receipt:
-    return Receipt({"channel": where.channel, "ts": where.ts}, f"posted in {where.channel} at {where.ts}")
+def _receipt(where: Posted, message: Message) -> Receipt:
+    data = {"channel": where.channel, "ts": where.ts, **({"held": "1"} if message.held else {})}
+    return Receipt(data, f"posted in {where.channel} at {where.ts}")
 
 
 def _api(options: SlackOptions) -> str:

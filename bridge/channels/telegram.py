@@ -1,6 +1,6 @@
 """Telegram: a bot that writes to one chat, edits what it wrote and answers it.
 
-The first message of an incident is edited when it changes, is acknowledged or resolved; because an edit notifies
+The first message of an incident is edited when it changes, is acknowledged, given back or resolved; because an edit notifies
 nobody, a change and the end are answers to it too. Reminders and escalations are answers.
 """
 
@@ -29,11 +29,12 @@ from bridge.channels.endpoints import Masking, WebAddress
 from bridge.channels.telegram_answers import MessageGone, Moved, Sent, edited, sent
 from bridge.channels.telegram_buttons import Keyboard, TelegramEar, keyboard
 from bridge.channels.telegram_text import shown
+from bridge.domain.message import FOLLOW_UPS
 from bridge.net import Response
 
 _JSON = {"Content-Type": "application/json"}
 _ALONE = frozenset({Reason.OPENED, Reason.NOTICE, Reason.TEST})
-_UPDATE = frozenset({Reason.CHANGED, Reason.ACKNOWLEDGED, Reason.RESOLVED})
+_UPDATE = frozenset({Reason.CHANGED, *FOLLOW_UPS, Reason.RESOLVED})
 
 
 def _number_if_one(value: object) -> object:
@@ -102,7 +103,8 @@ class _First(Struct, frozen=True):
 
 
 class TelegramChannel:
-    """Writes to one chat. The receipt holds `chat` and `message`, the ids of the first message of the incident.
+    """Writes to one chat. The receipt holds `chat` and `message`, the ids of the first message of the incident, and `held`
+    while that says that somebody has it.
 
     A group that Telegram has made a supergroup has a new id: the channel learns it from the refusal and keeps it in
     memory; after a restart it learns it again.
@@ -111,6 +113,7 @@ class TelegramChannel:
     Options: ClassVar[type[ChannelOptions]] = TelegramOptions
     idempotency: ClassVar[Idempotency] = "none"
     follows_acknowledgement: ClassVar[bool] = True
+    follows_unacknowledgement: ClassVar[bool] = True
 
     def __init__(self, name: str, options: TelegramOptions) -> None:
         self.name = name
@@ -125,21 +128,23 @@ class TelegramChannel:
         text = shown(message, plain=context.plain, buttons=buttons)
         first = _first(context.previous)
         if first is None or message.reason in _ALONE:
-            return _receipt(await self._post(bot, text))
+            return _receipt(await self._post(bot, text), message)
+        outdated = bool(context.previous and context.previous.data.get("held")) != message.held
         try:
-            return await self._follow_up(bot, first, message.reason, text)
+            first = await self._follow_up(bot, first, message.reason, text, outdated=outdated)
         except MessageGone:
-            return _receipt(await self._post(bot, text))
+            return _receipt(await self._post(bot, text), message)
+        return _receipt_of(first, message)
 
-    async def _follow_up(self, bot: _Bot, first: _First, reason: Reason, text: str) -> Receipt:
-        """Edits the first message and answers it. Where it was deleted, the answer is the one to follow."""
-        if reason in _UPDATE:
+    async def _follow_up(self, bot: _Bot, first: _First, reason: Reason, text: str, *, outdated: bool) -> _First:
+        """Edits the first message and answers it; gives the one to follow: where it was deleted, the answer."""
+        if reason in _UPDATE or outdated:
             await bot.edit(first, text)
-        if reason is not Reason.ACKNOWLEDGED or reason in self._options.send_on:
+        if reason not in FOLLOW_UPS or reason in self._options.send_on:
             answer = await self._answer(bot, first, text)
             if answer.reply_to_message is None or answer.reply_to_message.message_id != first.message:
-                return _receipt(answer)
-        return _receipt_of(first)
+                return _First(answer.chat.id, answer.message_id)
+        return first
 
     async def _answer(self, bot: _Bot, first: _First, text: str) -> Sent:
         """Raises MessageGone where the chat is no longer there: another one may be configured by now."""
@@ -225,11 +230,10 @@ def _first(previous: Receipt | None) -> _First | None:
         return None
 
 
-def _receipt(message: Sent) -> Receipt:
-    return _receipt_of(_First(message.chat.id, message.message_id))
+def _receipt(sent: Sent, message: Message) -> Receipt:
+    return _receipt_of(_First(sent.chat.id, sent.message_id), message)
 
 
-def _receipt_of(first: _First) -> Receipt:
-    return Receipt(
-        {"chat": str(first.chat), "message": str(first.message)}, f"message {first.message} in chat {first.chat}"
-    )
+def _receipt_of(first: _First, message: Message) -> Receipt:
+    data = {"chat": str(first.chat), "message": str(first.message), **({"held": "1"} if message.held else {})}
+    return Receipt(data, f"message {first.message} in chat {first.chat}")

@@ -21,9 +21,14 @@ class Reason(StrEnum):
     DIGEST = "digest"
     ESCALATED = "escalated"
     ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
     RESOLVED = "resolved"
     NOTICE = "notice"
     TEST = "test"
+
+
+FOLLOW_UPS = frozenset({Reason.ACKNOWLEDGED, Reason.UNACKNOWLEDGED})
+"""What only changes or answers what was told already: nobody hears of it who heard of nothing before."""
 
 
 class AlertView(Struct, frozen=True):
@@ -65,7 +70,9 @@ class Message(Struct, frozen=True):
     `note` is a line from the bridge itself (a template that failed, a delivery that died elsewhere), empty if none.
     `truncated` counts alerts the sender itself left out. `dedup` is stable per (incident, channel): a PagerDuty
     `dedup_key`. `group_key` names the group for receivers written for Alertmanager. `actions` are signed for who reads the
-    channel, and belong to no text that others see.
+    channel, and belong to no text that others see. `standing` says in words who has the
+    incident, or ended it, and by which way; empty if nobody. `snoozed_until`: when it is open again, if that is why
+    it is acknowledged.
     """
 
     reason: Reason
@@ -91,6 +98,13 @@ class Message(Struct, frozen=True):
     truncated: int = 0
     fired_and_resolved: bool = False
     actions: tuple[Action, ...] = ()
+    standing: str = ""
+    snoozed_until: datetime | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody has an incident that goes on."""
+        return self.status is Status.FIRING and bool(self.acknowledged_by)
 
     @property
     def firing(self) -> tuple[AlertView, ...]:

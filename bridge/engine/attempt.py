@@ -135,6 +135,9 @@ class Attempt(Struct, frozen=True):
             fired_and_resolved=resolved and reason is Reason.RESOLVED and not job.told,
             digest=incident.group_hash == GROUP,
             actions=actions,
+            resolved_by=incident.resolved_by,
+            snoozed_until=incident.snoozed_until,
+            via=incident.via,
         )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from bridge.domain.alert import Status
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.domain.storm import GROUP
 from bridge.engine import groups, muting
 from bridge.engine.doubt import in_doubt, perhaps_heard
@@ -89,6 +89,8 @@ async def _job(work: Work, claimed: Claimed, about: Told | None, hidden: frozens
     over = incident.state == "resolved"  # an end is told whatever hides it, also one by hand of what still fires
     members = tuple(member for member in about.members if over or (incident.id, member.alert_id) not in hidden)
     unwanted = still_wanted(claimed, incident, members)
+    if claimed.reason in FOLLOW_UPS:
+        unwanted = _outlived(claimed.reason, about)
     if unwanted is None and len(members) < len(about.members) and _says_nothing(claimed, incident, members):
         unwanted = DeliveryState.SUPERSEDED, "hidden"
     if unwanted is not None:
@@ -114,6 +116,14 @@ def still_wanted(claimed: Claimed, incident: Incident, members: Sequence[Member]
     if claimed.reason is Reason.CHANGED and not claimed.attempts and told:
         return DeliveryState.SUPERSEDED, "nothing_new"  # after an attempt, told may mean no more than perhaps told
     return None
+
+
+def _outlived(reason: Reason, about: Told) -> tuple[DeliveryState, str] | None:
+    """Why a follow-up is not to be sent: there is nothing it follows, or the incident is in another state by now."""
+    if not about.told:
+        return DeliveryState.SUPERSEDED, "untold"
+    holds = about.incident.quiet if reason is Reason.ACKNOWLEDGED else about.incident.state == "open"
+    return None if holds else (DeliveryState.SUPERSEDED, "newer_state")
 
 
 def _says_nothing(claimed: Claimed, incident: Incident, members: Sequence[Member]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.domain.alert import Status
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.engine.transactions import Transactions
 from bridge.engine.work import Work
 from bridge.storage import deliveries, incidents, journal
@@ -63,7 +63,7 @@ def in_doubt(work: Work, claimed: Claimed) -> bool:
 
 async def perhaps_heard(work: Work, incident: str, channel: str, reason: Reason, members: Sequence[Member]) -> None:
     """Keep that the channel may have been told of these alerts, those that fire."""
-    if not incident or reason is Reason.ACKNOWLEDGED:
+    if not incident or reason in FOLLOW_UPS:
         return
     told = [
         (incident, channel, member.alert_id, member.episode, member.alert.status)

@@ -36,6 +36,7 @@ class Event(Struct):
             acknowledged_at=None,
             acknowledged_by="",
             snoozed_until=None,
+            via="",
             escalation="",
             told_at=None,
         )

@@ -9,7 +9,7 @@ from datetime import timedelta
 import msgspec
 from msgspec import Struct
 
-from bridge.channels.api import Channel, ChannelOptions
+from bridge.channels.api import Channel, ChannelOptions, Reason
 from bridge.config.model import Config
 from bridge.domain.alert import API, MANUAL
 from bridge.domain.escalation import Step
@@ -45,10 +45,11 @@ class ConfiguredChannel(Struct, frozen=True):
     problem: str = ""
     people: bool = True
 
-    @property
-    def follows(self) -> bool:
-        """Whether the channel can show an acknowledgement on what it already sent."""
-        return self.channel is not None and self.channel.follows_acknowledgement
+    def follows(self, reason: Reason) -> bool:
+        """Whether the channel can show an acknowledgement, or that it was taken back, on what it already sent."""
+        if self.channel is None or not self.channel.follows_acknowledgement:
+            return False
+        return reason is Reason.ACKNOWLEDGED or getattr(self.channel, "follows_unacknowledgement", False) is True
 
 
 class Heartbeat(Struct, frozen=True):

@@ -12,6 +12,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.errors import Conflict
 from bridge.domain.message import Reason
+from bridge.domain.standing import given_back
 from bridge.engine import outbox, quiet
 from bridge.engine.paging import Paging, end_page
 from bridge.engine.teamwork import get
@@ -94,7 +95,8 @@ class IncidentActs(Paging):
             found = await get(work, incident)
             if not found.quiet:
                 return f"the incident is {found.state}; nothing to take back"
-            await quiet.rouse(work, found, actor=by, detail=str(ActDetail(via)))
+            note = f"{given_back(by, via.value)}."
+            await quiet.rouse(work, found, actor=by, detail=str(ActDetail(via)), note=note)
             return ""
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
@@ -112,8 +114,9 @@ class IncidentActs(Paging):
             if found.state == "resolved":
                 return "the incident is resolved already"
             ended = replace(
-                found, state="resolved", version=found.version + 1, updated_at=now, resolved_at=now, resolved_by=by
-            )
+                found, state="resolved", version=found.version + 1, updated_at=now, resolved_at=now, resolved_by=by,
+                via=via.value,
+            )  # fmt: skip
             detail = str(ActDetail(via))
             work.record(
                 Kind.RESOLVED, actor=by, source=found.source, incident=found.id, reason="by_hand", detail=detail

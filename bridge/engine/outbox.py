@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import DeliveryState, merged_reason
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.domain.storm import GROUP
 from bridge.domain.target import Target, TargetKind, together
 from bridge.engine import rules, storm
@@ -215,7 +215,7 @@ async def _who_heard(work: Work, incident: Incident) -> list[str]:
 def refusal(configured: ConfiguredChannel, reason: Reason, *, only_ends: bool = False) -> str:
     """Which of its options keeps such a word from a channel; empty if it wants it. `only_ends`: nothing in it is new but ends."""
     options = configured.options
-    if reason is Reason.ACKNOWLEDGED and configured.follows:
+    if reason in FOLLOW_UPS and configured.follows(reason):
         return ""
     if reason not in options.send_on:
         return "send_on"

@@ -15,7 +15,7 @@ from bridge.domain.audit import Kind
 from bridge.domain.crashpoint import crashpoint
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.errors import ChannelError, FailureReason, Permanent, Refused, Retryable
-from bridge.domain.message import Message, Reason
+from bridge.domain.message import FOLLOW_UPS, Message, Reason
 from bridge.domain.retry import gives_up, wait_before
 from bridge.engine import outbox
 from bridge.engine.claim import Job, acknowledged_since
@@ -90,7 +90,7 @@ async def record_sent(work: Work, sent: Sequence[Attempted]) -> None:
 def _told(attempted: Attempted, *, firing_only: bool) -> list[ToldRow]:
     """Told is set by outcomes. An unknown end is told again, an unknown firing must be followed by its end."""
     claimed = attempted.job.claimed
-    if claimed.reason is Reason.ACKNOWLEDGED:
+    if claimed.reason in FOLLOW_UPS:
         return []
     ended = attempted.job.claimed.reason is Reason.RESOLVED and not firing_only
     return [
@@ -151,7 +151,10 @@ async def die(work: Work, claimed: Claimed, error: ChannelError, *, attempted: A
     incident = await incidents.get(work.tx, claimed.incident) if claimed.incident else None
     if incident is not None and acknowledged_since(incident, claimed):
         return
-    if incident is not None:
+    if incident is not None and claimed.reason in FOLLOW_UPS:  # the fallback has nothing that could follow
+        where = f"incident {incident.id} is {incident.state}, and what was told there does not say so"
+        await outbox.notice(work, f"{note}\n{where}", about=claimed.channel)
+    elif incident is not None:
         await outbox.put(work, incident, fallback, claimed.reason, note=note)
     elif not claimed.note.startswith("not delivered"):  # a notice about a notice ends here
         await outbox.notice(work, f"{note}\n{claimed.note}", about=claimed.channel)

@@ -5,20 +5,18 @@ An acknowledgement lasts until it is taken back or expires, a snooze until its h
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from bridge.domain.act import ActDetail
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState
 from bridge.domain.duration import format_duration
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
+from bridge.domain.standing import hour
 from bridge.domain.storm import GROUP
-from bridge.engine import groups, outbox, quiet_ends, storm
+from bridge.engine import follow_ups, groups, outbox, quiet_ends, storm
 from bridge.engine.doubt import perhaps_heard, waits_in_doubt
 from bridge.engine.event import FlushData
-from bridge.engine.generation import ConfiguredChannel
 from bridge.engine.work import Work
 from bridge.hooks.api import Transition
 from bridge.storage import deliveries, incidents, timers
@@ -34,6 +32,7 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
     quiet = replace(
         found, state="snoozed" if until else "acknowledged", version=found.version + 1, updated_at=now,
         acknowledged_at=found.acknowledged_at or now, acknowledged_by=by, snoozed_until=until,
+        via=detail.via.value,
     )  # fmt: skip
     kind = Kind.SNOOZED if until else Kind.ACKNOWLEDGED
     work.record(kind, actor=by, source=found.source, incident=found.id, detail=str(detail))
@@ -41,11 +40,11 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
         work.effects.acknowledged.append((found.route, (now - found.opened_at).total_seconds()))
     await timers.pause_steps(work.tx, found.id, now)
     await quiet_ends.write(work, quiet)
-    await _cancel_noise(work, found, quiet.state)
+    under_way = await _cancel_noise(work, found, quiet.state)
     await incidents.save(work.tx, quiet)
-    note = f"Snoozed until {_hour(until)}." if until else ""
-    await outbox.tell_channels(work, quiet, await _followers(work, found), Reason.ACKNOWLEDGED, note=note)
-    await storm.acknowledged(work, quiet, found)
+    await follow_ups.tell(work, quiet, Reason.ACKNOWLEDGED, under_way=under_way)
+    for member in await storm.acknowledged(work, quiet, found):
+        await follow_ups.tell(work, member, Reason.ACKNOWLEDGED)
     return quiet
 
 
@@ -56,7 +55,7 @@ async def rouse(
     now = work.now
     opened = replace(
         found, state="open", version=found.version + 1, updated_at=now, acknowledged_at=None, acknowledged_by="",
-        snoozed_until=None,
+        snoozed_until=None, via="",
     )  # fmt: skip
     work.record(Kind.UNACKNOWLEDGED, actor=actor, source=found.source, incident=found.id, reason=reason, detail=detail)
     await timers.stop_quiet(work.tx, found.id)
@@ -69,11 +68,14 @@ async def rouse(
         await timers.resume_steps(work.tx, found.id, now)
         work.effects.due(now)
     told = bool(await incidents.told_channels(work.tx, found.id))
-    await outbox.tell(work, opened, Reason.REMINDER if told else Reason.OPENED, first=False, note=note)
+    reason = Reason.REMINDER if told else Reason.OPENED
+    await outbox.tell(work, opened, reason, first=False, note=note)
+    await follow_ups.tell(work, opened, Reason.UNACKNOWLEDGED, note=note, but=await _hearing(work, found.id))
     opened = replace(opened, told_at=now)
     await incidents.save(work.tx, opened)
     await groups.remind_later(work, opened, timing)
-    await storm.unacknowledged(work, found)
+    for member in await storm.unacknowledged(work, found):
+        await follow_ups.tell(work, member, Reason.UNACKNOWLEDGED, note=note)
 
 
 async def end_snooze(work: Work, timer: Timer) -> None:
@@ -110,29 +112,29 @@ async def renew(work: Work, found: Incident, by: str, detail: ActDetail) -> str:
     work.record(
         Kind.ACKNOWLEDGED, actor=by, source=found.source, incident=found.id, reason="renewed", detail=str(detail)
     )
-    return f"you acknowledged it already; it holds until {_hour(work.now + after)}"
+    return f"you acknowledged it already; it holds until {hour(work.now + after)}"
 
 
-async def _cancel_noise(work: Work, found: Incident, why: str) -> None:
+async def _cancel_noise(work: Work, found: Incident, why: str) -> list[str]:
+    """The channels to which a message is under way that cannot be called back any more."""
+    under_way: list[str] = []
     for delivery, channel, reason, leased in await deliveries.queued_of_incident(work.tx, found.id):
-        if reason in CANCELLED_BY_ACKNOWLEDGEMENT and not leased and not work.is_in_flight(delivery):
+        if leased or work.is_in_flight(delivery):
+            under_way.append(channel)
+        elif reason in CANCELLED_BY_ACKNOWLEDGEMENT:
             if waits_in_doubt(work, delivery):
                 members = await incidents.news_for(work.tx, found.id, channel)
                 await perhaps_heard(work, found.id, channel, reason, members)
             await deliveries.stop(work.tx, delivery, DeliveryState.CANCELLED, why, work.now)
             work.record(Kind.CANCELLED, incident=found.id, delivery=delivery, channel=channel, reason=why)
+    return under_way
 
 
-async def _followers(work: Work, found: Incident) -> list[str]:
-    """The channels that were told and can show an acknowledgement, or asked for it."""
-    channels = work.generation.channels
-    told = await incidents.told_channels(work.tx, found.id)
-    return [name for name in told if name in channels and _wants_acknowledgement(channels[name])]
-
-
-def _wants_acknowledgement(configured: ConfiguredChannel) -> bool:
-    return configured.follows or Reason.ACKNOWLEDGED in configured.options.send_on
-
-
-def _hour(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+async def _hearing(work: Work, incident: str) -> set[str]:
+    """The channels that are about to hear of the incident anyway."""
+    queued = await deliveries.queued_of_incident(work.tx, incident)
+    return {
+        channel
+        for delivery, channel, reason, leased in queued
+        if reason not in FOLLOW_UPS and not leased and not work.is_in_flight(delivery)
+    }

@@ -17,6 +17,7 @@ from bridge.domain.alert import Status
 from bridge.domain.duration import format_duration
 from bridge.domain.errors import BridgeError
 from bridge.domain.message import Action, AlertView, Message, Reason, common
+from bridge.domain.standing import ended, held, hour
 from bridge.templates import MESSAGE_NAMES, Templates
 
 MAX_LISTED = 20
@@ -32,6 +33,7 @@ _LINKS = (("Runbook", ("runbook_url", "runbook")), ("Dashboard", ("dashboard_url
 _OPENINGS = {
     Reason.REMINDER: "Still firing.",
     Reason.ESCALATED: "Nobody has acknowledged this yet.",
+    Reason.UNACKNOWLEDGED: "Nobody has this any more.",
     Reason.TEST: "This is a test: nothing is wrong.",
 }
 
@@ -65,6 +67,18 @@ class IncidentView(Struct, frozen=True):
     fired_and_resolved: bool = False
     digest: bool = False
     actions: tuple[Action, ...] = ()
+    resolved_by: str = ""
+    snoozed_until: datetime | None = None
+    via: str = ""
+
+    @property
+    def standing(self) -> str:
+        """Who has it, or ended it, and by which way; empty if nobody."""
+        by = _line(self.acknowledged_by, _MAX_NAME)
+        if self.status is not Status.RESOLVED or not self.resolved_by:
+            return held(by, self.via, self.snoozed_until) if by else ""
+        over = ended(_line(self.resolved_by, _MAX_NAME), self.via)
+        return f"{over}; acknowledged by {by}" if by and self.acknowledged_by != self.resolved_by else over
 
 
 def render(view: IncidentView, options: ChannelOptions, templates: Templates | None, *, words: bool = True) -> Message:
@@ -111,6 +125,8 @@ def _built_in(view: IncidentView, *, words: bool) -> Message:
         view.truncated,
         view.fired_and_resolved,
         view.actions,
+        view.standing,
+        view.snoozed_until,
     )
 
 
@@ -125,6 +141,7 @@ def _digest(view: IncidentView, common_labels: Mapping[str, str]) -> Message:
         alerts, view.group_labels, common_labels, common([alert.annotations for alert in alerts]), view.severity,
         view.opened_at, view.dedup, view.group_key, view.external_url, acknowledged_by=view.acknowledged_by,
         actions=view.actions,
+        standing=view.standing, snoozed_until=view.snoozed_until,
     )  # fmt: skip
 
 
@@ -146,10 +163,19 @@ def _state(view: IncidentView, firing: int) -> str:
     if reason is Reason.TEST or reason is Reason.NOTICE:
         return reason.name
     if reason is Reason.ACKNOWLEDGED:
-        return f"ACKNOWLEDGED by {view.acknowledged_by}" if view.acknowledged_by else "ACKNOWLEDGED"
+        return _held(view)
     if view.status is Status.RESOLVED:
         return "RESOLVED"
     return "ESCALATED" if reason is Reason.ESCALATED else f"FIRING:{firing}"
+
+
+def _held(view: IncidentView) -> str:
+    if not view.acknowledged_by:
+        return "ACKNOWLEDGED"
+    until = view.snoozed_until
+    return (
+        f"{'SNOOZED' if until else 'ACKNOWLEDGED'} by {view.acknowledged_by}{f' until {hour(until)}' if until else ''}"
+    )
 
 
 def _name(view: IncidentView, common_labels: Mapping[str, str]) -> str:
@@ -189,7 +215,9 @@ def _opening(view: IncidentView) -> str:
     if view.fired_and_resolved:
         return "This fired and was resolved before it could be told here."
     if view.reason is Reason.ACKNOWLEDGED:
-        return f"Acknowledged by {_line(view.acknowledged_by, _MAX_NAME) or 'somebody'}."
+        return f"{view.standing or 'Acknowledged by somebody'}."
+    if view.status is Status.RESOLVED and view.resolved_by:
+        return f"{view.standing}."
     if view.reason is Reason.ESCALATED and view.acknowledged_by:
         return f"{_line(view.acknowledged_by, _MAX_NAME)} has this, and more people are called."
     return _OPENINGS.get(view.reason, "") if view.status is Status.FIRING or view.reason is Reason.TEST else ""

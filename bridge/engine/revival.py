@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from bridge.domain.delivery import CANCELLED_BY_ACKNOWLEDGEMENT, DeliveryState, merged_reason
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.storage.incidents import Incident
 from bridge.storage.letters import Letter
 
@@ -98,7 +98,9 @@ def _said_already(pair: Pair, letter: Letter) -> bool:
         return True
     if letter.reason is Reason.RESOLVED:  # it fires again, and that has its own delivery
         return pair.incident.state != "resolved"
-    return letter.reason is Reason.ACKNOWLEDGED and not pair.incident.quiet
+    if letter.reason is Reason.ACKNOWLEDGED:
+        return not pair.incident.quiet
+    return letter.reason is Reason.UNACKNOWLEDGED and pair.incident.state != "open"
 
 
 def _unwanted(pair: Pair, letter: Letter, *, everything: bool) -> LeftOut | None:
@@ -137,11 +139,9 @@ def _reason(pair: Pair, wanted: list[Letter]) -> Reason:
 def _heir(pair: Pair, wanted: list[Letter]) -> Letter | None:
     """The first delivery that waits and will say what the wanted ones had to say."""
     newest = wanted[-1]
-    acknowledgement = newest.reason is Reason.ACKNOWLEDGED
+    follow_up = newest.reason in FOLLOW_UPS
     for waiting in pair.waiting:
         newer = waiting.id > newest.id or waiting.created_at > newest.created_at
-        if (newer or waiting.state is not DeliveryState.LEASED) and (
-            acknowledgement or waiting.reason is not Reason.ACKNOWLEDGED
-        ):
+        if (newer or waiting.state is not DeliveryState.LEASED) and (follow_up or waiting.reason not in FOLLOW_UPS):
             return waiting
     return None

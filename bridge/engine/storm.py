@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bridge.config.senders import Storm
 from bridge.domain.audit import Kind
-from bridge.domain.message import Reason
+from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.domain.moment import new_id
 from bridge.domain.storm import GROUP, Span
 from bridge.engine import quiet_ends
@@ -102,6 +102,8 @@ async def absorbs(work: Work, incident: Incident, channel: str, reason: Reason, 
     configured = work.generation.channels.get(channel)
     if settings is None or configured is None or not configured.people or incident.group_hash == GROUP:
         return False
+    if reason in FOLLOW_UPS:  # of what was told singly
+        return False
     storm = await _storm_of(work, incident, channel, reason, first=first)
     if not storm:
         return False
@@ -163,15 +165,17 @@ async def hasten(work: Work, storm: str, due: datetime) -> None:
         work.effects.due(due)
 
 
-async def acknowledged(work: Work, digest: Incident, before: Incident) -> None:
-    """Somebody acknowledged an incident; if it stands for a storm, so are the incidents it tells of.
+async def acknowledged(work: Work, digest: Incident, before: Incident) -> list[Incident]:
+    """Somebody acknowledged an incident; if it stands for a storm, so are the incidents it tells of,
+    which are given.
 
     Those that are opened later are not covered: for them the channels are called again. `digest` may be snoozed as well.
     `before` is how it was.
     """
     of = await storms.told_by(work.tx, digest.id) if digest.group_hash == GROUP else None
+    covers: list[Incident] = []
     if of is None:
-        return
+        return covers
     storm, channel = of
     covered_before: list[str] = []
     if before.acknowledged_at is not None:
@@ -184,9 +188,10 @@ async def acknowledged(work: Work, digest: Incident, before: Incident) -> None:
             covered = replace(
                 found, state=digest.state, version=found.version + 1, updated_at=work.now,
                 acknowledged_at=digest.acknowledged_at, acknowledged_by=digest.acknowledged_by,
-                snoozed_until=digest.snoozed_until,
+                snoozed_until=digest.snoozed_until, via=digest.via,
             )  # fmt: skip
             await incidents.save(work.tx, covered)
+            covers.append(covered)
             await timers.pause_steps(work.tx, member, work.now)
             await quiet_ends.write(work, covered, reminds=False)  # its own end, should the digest be resolved before
             work.record(
@@ -199,23 +204,29 @@ async def acknowledged(work: Work, digest: Incident, before: Incident) -> None:
     for heard in await storms.listeners(work.tx, storm):
         if heard.pages and not await storms.open_members(work.tx, storm, heard.channel):
             await storms.note(work.tx, storm, replace(heard, paging=False, pages=()))
+    return covers
 
 
-async def unacknowledged(work: Work, digest: Incident) -> None:
-    """Somebody took an acknowledgement back, given as it was; if it was of a storm, it is taken back of all it covered."""
+async def unacknowledged(work: Work, digest: Incident) -> list[Incident]:
+    """Somebody took an acknowledgement back, given as it was; if it was of a storm, it is taken back of all it covered,
+    which is given.
+    """
     of = await storms.told_by(work.tx, digest.id) if digest.group_hash == GROUP else None
+    uncovered: list[Incident] = []
     if of is None or digest.acknowledged_at is None:
-        return
+        return uncovered
     covered = await storms.acknowledged_members(work.tx, *of, digest.acknowledged_at, digest.acknowledged_by)
     for member in covered:
         found = await incidents.get(work.tx, member)
         if found is not None:
             again = replace(
                 found, state="open", version=found.version + 1, updated_at=work.now, acknowledged_at=None,
-                acknowledged_by="", snoozed_until=None,
+                acknowledged_by="", snoozed_until=None, via="",
             )  # fmt: skip
             await incidents.save(work.tx, again)
+            uncovered.append(again)
             await timers.stop_quiet(work.tx, member)
             await timers.resume_steps(work.tx, member, work.now)
             work.record(Kind.UNACKNOWLEDGED, source=found.source, incident=member, reason="storm")
     work.effects.due(work.now)
+    return uncovered

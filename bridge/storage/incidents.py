@@ -24,6 +24,7 @@ class Incident(Struct, frozen=True):
     route's timing; `hidden` counts the firing alerts that are kept from people (silenced, inhibited, muted).
     While it is acknowledged or snoozed, `acknowledged_at` and `acknowledged_by` say since when and by whom; `snoozed_until`
     counts only while it is snoozed. `owner` is whom somebody assigned it to.
+    `via` is the way by which a person acknowledged, snoozed or resolved it last; empty if nobody did.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Incident(Struct, frozen=True):
     hidden: int = 0
     snoozed_until: datetime | None = None
     owner: str = ""
+    via: str = ""
 
     @property
     def quiet(self) -> bool:
@@ -100,7 +102,7 @@ def _incident(row: Row) -> Incident:
         row[0], row[1], row[2], row[3], row[4], unpack(row[5]), unpack(row[6]), row[7], row[8], row[9], moment(row[10]),
         moment(row[11]), maybe_moment(row[12]), maybe_moment(row[13]), row[14], maybe_moment(row[15]), row[16], row[17],
         row[18], row[19], row[20], row[21], row[22], maybe_moment(row[23]), row[24],
-        maybe_moment(row[25]), row[26],
+        maybe_moment(row[25]), row[26], row[27],
     )  # fmt: skip
 
 
@@ -158,7 +160,7 @@ async def add(tx: Tx, incident: Incident) -> None:
         maybe_micros(incident.acknowledged_at), incident.acknowledged_by, maybe_micros(incident.resolved_at),
         incident.resolved_by, incident.escalation, incident.external_url, incident.group_key, incident.truncated,
         incident.firing, incident.resolved, maybe_micros(incident.flushed_at), incident.hidden,
-        maybe_micros(incident.snoozed_until), incident.owner,
+        maybe_micros(incident.snoozed_until), incident.owner, incident.via,
     )  # fmt: skip
 
 
@@ -169,7 +171,8 @@ async def save(tx: Tx, incident: Incident) -> None:
         micros(incident.updated_at), maybe_micros(incident.told_at), maybe_micros(incident.acknowledged_at),
         incident.acknowledged_by, maybe_micros(incident.resolved_at), incident.resolved_by, incident.escalation,
         incident.external_url, incident.group_key, incident.truncated, incident.firing, incident.resolved,
-        maybe_micros(incident.flushed_at), incident.hidden, maybe_micros(incident.snoozed_until), incident.owner, incident.id,
+        maybe_micros(incident.flushed_at), incident.hidden, maybe_micros(incident.snoozed_until), incident.owner,
+        incident.via, incident.id,
     )  # fmt: skip
 
 

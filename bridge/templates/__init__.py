@@ -49,7 +49,9 @@ MESSAGE_NAMES = frozenset(
         "resolved",
         "route",
         "severity",
+        "snoozed_until",
         "source",
+        "standing",
         "status",
         "truncated",
     ]

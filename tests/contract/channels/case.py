@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from bridge.channels.api import Channel, Idempotency
+from bridge.channels.api import Channel, Idempotency, Reason
 from tests.simulators.server import Recorded, Told
 
 
@@ -43,7 +43,7 @@ class Case:
     (part 9 of the manual's channel page) for a status. `bad_success` are bodies that make a 2xx no success.
     `checks_body` says that a 2xx whose body is cut off or is no JSON is no success. `native_key` finds the
     idempotency key in a request; given exactly if `idempotency` is native. `resolves` tells whether a resolve is
-    a message of its own that `told` shows. `limit` is the most bytes a request's body may have.
+    a message of its own that `told` shows. `follows` are the follow-ups that it shows unasked. `limit` is the most bytes a request's body may have.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Case:
     """Makes the vendor's error body around a text (the suite puts the canaries there)."""
     native_key: Callable[[Recorded], str] | None = None
     resolves: bool = True
+    follows: tuple[Reason, ...] = ()
     limit: int = 10_000_000
 
     def expected(self, status: int) -> Outcome:

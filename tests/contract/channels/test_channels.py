@@ -33,14 +33,14 @@ PROGRAMS = frozenset({"webhook", "exec", "workflow"})
 """These hand data to programs as it is: nothing to escape, and no place for a note."""
 
 
-def _where(holds: Callable[[Case], bool]) -> pytest.MarkDecorator:
+def where(holds: Callable[[Case], bool]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES.items() if holds(case)])
 
 
-every_channel = _where(bool)
-for_people = _where(lambda case: case.name not in PROGRAMS)
-over_http = _where(lambda case: case.http)
-with_key = _where(lambda case: case.native_key is not None)
+every_channel = where(bool)
+for_people = where(lambda case: case.name not in PROGRAMS)
+over_http = where(lambda case: case.http)
+with_key = where(lambda case: case.native_key is not None)
 
 
 def context(http: HttpClient, *, key: str = "key-1", attempt: int = 1, previous: Receipt | None = None) -> Context:
@@ -74,7 +74,6 @@ def http_service(service: Service) -> Simulator:
 async def test_a_channel_says_how_a_repeat_is_told_apart(case: Case) -> None:
     assert case.channel.idempotency == case.idempotency
     assert (case.native_key is not None) == (case.http and case.idempotency == "native")
-    assert isinstance(case.channel.follows_acknowledgement, bool)
 
 
 @every_channel
@@ -125,7 +124,7 @@ async def test_an_acknowledgement_is_sent_without_error(case: Case, http: HttpCl
     async with case.service() as service:
         channel = case.build(service.url)
         receipt = await channel.send(message(), context(http))
-        news = evolve(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice")
+        news = evolve(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice")
         assert isinstance(await channel.send(news, context(http, key="key-2", previous=receipt)), Receipt)
 
 

@@ -17,7 +17,7 @@ FULL = replace(
     incident("full", "acknowledged"),
     told_at=NOW + MINUTE, acknowledged_at=NOW + 2 * MINUTE, acknowledged_by="alice", resolved_at=NOW + 3 * MINUTE,
     resolved_by="bob", escalation="payments", external_url="http://am.example", group_key="{}:{}", truncated=3, firing=2,
-    resolved=1,
+    resolved=1, via="slack",
 )  # fmt: skip
 
 

@@ -45,7 +45,14 @@ class SlowScreen(io.StringIO):
 
 class TestTheBlock:
     def test_it_says_what_would_be_sent_to_whom(self) -> None:
-        news = replace(message(), note="a note", acknowledged_by="alice", truncated=2, fired_and_resolved=True)
+        news = replace(
+            message(),
+            note="a note",
+            acknowledged_by="alice",
+            standing="Acknowledged by alice",
+            truncated=2,
+            fired_and_resolved=True,
+        )
         lines = block(news, "screen").splitlines()
         assert lines[0].startswith("── opened · firing · screen ──")
         assert lines[1:] == [
@@ -53,7 +60,7 @@ class TestTheBlock:
             "  FIRING Alert0001: CPU above 90% on web-1",
             "  incident incident-1 since 2026-03-01 10:00:00 UTC",
             "  receiver team.web, route payments-critical, source alertmanager",
-            "  acknowledged by alice",
+            "  Acknowledged by alice",
             "  fired and resolved before it was told",
             "  2 more alerts were left out by the sender",
             "  note: a note",

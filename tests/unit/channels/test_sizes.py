@@ -74,7 +74,13 @@ def test_a_short_line_is_left_out_whole_when_there_are_others() -> None:
 
 
 def test_notes_survive_a_text_that_must_be_cut() -> None:
-    news = replace(message(*many(5000)), note="the template failed", acknowledged_by="alice", truncated=1234)
+    news = replace(
+        message(*many(5000)),
+        note="the template failed",
+        acknowledged_by="alice",
+        standing="Acknowledged by alice",
+        truncated=1234,
+    )
     text = body(news, 500)
     assert len(text) <= 500
     assert text.endswith("the template failed\nAcknowledged by alice\n1,234 alerts were left out by the sender")

@@ -77,7 +77,9 @@ class TestFollowingAnIncident:
         self, slack: SlackApi, http: HttpClient
     ) -> None:
         first = await bot(slack).send(message(), context(http))
-        acknowledged = replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice")
+        acknowledged = replace(
+            message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice"
+        )
         await bot(slack).send(acknowledged, context(http, first))
         (only,) = slack.messages
         assert "Acknowledged by alice" in told_of(only.body).text
@@ -87,8 +89,25 @@ class TestFollowingAnIncident:
     ) -> None:
         channel = bot(slack, send_on=["opened", "acknowledged"])
         first = await channel.send(message(), context(http))
-        await channel.send(replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice"), context(http, first))
+        await channel.send(
+            replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice"),
+            context(http, first),
+        )
         assert len(slack.replies(slack.roots()[0])) == 1
+
+    @pytest.mark.parametrize("reason", [Reason.REMINDER, Reason.ESCALATED, Reason.UNACKNOWLEDGED])
+    async def test_a_first_message_that_says_who_has_it_is_edited_once_nobody_has(
+        self, slack: SlackApi, http: HttpClient, reason: Reason
+    ) -> None:
+        """A reminder rings by a reply in the thread; above it nothing may stand that is true no more."""
+        held = replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice")
+        receipt = await bot(slack).send(message(), context(http))
+        receipt = await bot(slack).send(held, context(http, receipt))
+        receipt = await bot(slack).send(message(reason=reason), context(http, receipt))
+        await bot(slack).send(message(reason=Reason.REMINDER), context(http, receipt))
+        (root,) = slack.roots()
+        assert "Acknowledged by" not in told_of(root.body).text
+        assert root.edits == 2
 
     @pytest.mark.parametrize("reason", [Reason.REMINDER, Reason.ESCALATED])
     async def test_who_must_be_called_again_gets_a_reply_that_the_channel_shows(
@@ -346,7 +365,7 @@ class TestColours:
             colour(firing),
             colour(replace(firing, severity="warning")),
             colour(replace(firing, severity="none")),
-            colour(replace(firing, acknowledged_by="alice")),
+            colour(replace(firing, acknowledged_by="alice", standing="Acknowledged by alice")),
             colour(resolved()),
         }
         assert len(shades) == 5
@@ -355,7 +374,9 @@ class TestColours:
         assert colour(replace(message(), severity="P1")) == colour(message())
 
     def test_over_is_over_whoever_acknowledged_it(self) -> None:
-        assert colour(replace(resolved(), acknowledged_by="alice")) == colour(resolved())
+        assert colour(replace(resolved(), acknowledged_by="alice", standing="Acknowledged by alice")) == colour(
+            resolved()
+        )
 
 
 class TestLinks:

@@ -49,7 +49,7 @@ def acting(of: Message | None = None) -> Message:
 
 
 def acknowledged() -> Message:
-    return replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice")
+    return replace(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice")
 
 
 class TestFollowingAnIncident:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.channels.api import ChannelOptions
+from bridge.domain.act import Via
 from bridge.domain.alert import Status
 from bridge.domain.message import AlertView, Message, Reason
+from bridge.domain.standing import held
 from bridge.engine.render import MAX_LISTED, IncidentView, render
 from bridge.templates import MESSAGE_NAMES, Templates
 
@@ -222,13 +224,43 @@ def test_a_storm_that_is_ended_by_hand_says_what_it_was() -> None:
 def test_everything_else_of_the_view_is_in_the_message() -> None:
     given_view = view(
         alert(1), alert(2), group_key="{}:{}", external_url="https://am.example.com", note="n", acknowledged_by="a",
-        truncated=1, fired_and_resolved=True,
+        truncated=1, fired_and_resolved=True, snoozed_until=NOW,
     )  # fmt: skip
     message = render(given_view, ChannelOptions(type="console"), None)
-    for name in set(IncidentView.__struct_fields__) - {"digest"}:
+    for name in set(IncidentView.__struct_fields__) - {"digest", "resolved_by", "via"}:
         assert getattr(message, name) == getattr(given_view, name), name
     assert message.common_labels == {"alertname": "HighCPU", "job": "web", "severity": "critical"}
     assert message.common_annotations == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "standing"),
+    [
+        ({}, ""),
+        ({"acknowledged_by": "ann"}, "Acknowledged by ann"),
+        ({"acknowledged_by": "ann", "via": "slack"}, "Acknowledged by ann in Slack"),
+        ({"acknowledged_by": "ann", "via": "sms", "snoozed_until": NOW}, "Snoozed by ann by SMS until {hour}"),
+        ({"status": Status.RESOLVED, "resolved_by": "bob", "via": "api"}, "Resolved by bob over the API"),
+        (
+            {"status": Status.RESOLVED, "resolved_by": "bob", "via": "cli", "acknowledged_by": "ann"},
+            "Resolved by bob on the command line; acknowledged by ann",
+        ),
+        ({"status": Status.RESOLVED, "acknowledged_by": "ann", "via": "link"}, "Acknowledged by ann by a link"),
+    ],
+)
+def test_who_has_it_or_ended_it_and_by_which_way_is_said(changed, standing) -> None:
+    assert shown(alert(), **changed).standing == standing.format(hour=f"{NOW:%Y-%m-%d %H:%M} UTC")
+
+
+def test_every_way_has_words() -> None:
+    assert all(held("ann", via.value) != held("ann") for via in Via)
+
+
+def test_a_snooze_says_until_when_and_a_hand_that_ended_it_says_whose() -> None:
+    snoozed = shown(alert(), reason=Reason.ACKNOWLEDGED, acknowledged_by="ann", snoozed_until=NOW)
+    assert snoozed.title.startswith(f"[SNOOZED by ann until {NOW:%Y-%m-%d %H:%M} UTC] ")
+    ended = shown(RESOLVED, reason=Reason.RESOLVED, status=Status.RESOLVED, resolved_by="bob", via="api")
+    assert ended.text.splitlines()[0] == "Resolved by bob over the API."
 
 
 def test_templates_replace_title_and_text() -> None:

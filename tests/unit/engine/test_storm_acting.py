@@ -156,3 +156,22 @@ async def test_what_a_snoozed_digest_covers_is_open_again_though_the_digest_was_
         await bench.pass_time(minutes=31, step=60)
 
         assert (await states(bench))["snoozed"] == 0
+
+
+async def test_who_was_told_of_each_hears_that_the_storm_was_acknowledged_and_given_back(weather: Weather) -> None:
+    each = (
+        'machine: {type: webhook, send_on: [opened, acknowledged, unacknowledged], url: "http://machine.example.com/"}'
+    )
+    config = PLAIN.replace('machine: {type: webhook, url: "http://machine.example.com/"}', each)
+    async with weather.open(config) as bench:
+        await flood(bench, 0, 40)
+        digest = await digest_of(bench, "people")
+        await bench.operator.acknowledge(digest, "alice", bench.clock.now())
+        await bench.settle()
+        covered = len([row for row in await bench.audit("acknowledged") if row[1] == "storm"])
+        assert covered >= 35
+        assert reasons(bench, "machine")["acknowledged"] == covered
+        await bench.operator.unacknowledge(digest, "alice", bench.clock.now())
+        await bench.settle()
+
+        assert reasons(bench, "machine")["unacknowledged"] == covered

@@ -80,3 +80,6 @@ CREATE TABLE drill_results (
     detail text NOT NULL,
     PRIMARY KEY (name, run)
 );
+
+-- `via`: the way of the act of a person that gave the incident its state, empty where none did.
+ALTER TABLE incidents ADD COLUMN via text NOT NULL DEFAULT '';

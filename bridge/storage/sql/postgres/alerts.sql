@@ -17,23 +17,23 @@ UPDATE alerts SET starts_at = $1, ends_at = $2, last_seen = $3, annotations = $4
 -- name: incident_add
 INSERT INTO incidents (id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
                        acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved,
-                       flushed_at, hidden, snoozed_until, owner)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27);
+                       flushed_at, hidden, snoozed_until, owner, via)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28);
 
 -- name: incident_set
 UPDATE incidents SET receiver = $1, labels = $2, state = $3, version = $4, severity = $5, updated_at = $6, told_at = $7, acknowledged_at = $8, acknowledged_by = $9,
                      resolved_at = $10, resolved_by = $11, escalation = $12, external_url = $13, group_key = $14, truncated = $15, firing = $16, resolved = $17,
-                     flushed_at = $18, hidden = $19, snoozed_until = $20, owner = $21
-WHERE id = $22;
+                     flushed_at = $18, hidden = $19, snoozed_until = $20, owner = $21, via = $22
+WHERE id = $23;
 
 -- name: incident_get
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE id = $1;
 
 -- name: incident_open_by_group
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE source = $1 AND route = $2 AND group_hash = $3 AND state <> 'resolved' ORDER BY id LIMIT 1;
 
 -- name: incidents_with_firing
@@ -51,7 +51,7 @@ SELECT 1 FROM incident_alerts WHERE incident = $1 AND alert = $2 AND status = 'r
 
 -- name: incidents_page
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) ORDER BY id DESC LIMIT $3;
 
 -- name: incidents_count

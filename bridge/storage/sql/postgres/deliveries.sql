@@ -142,7 +142,7 @@ WHERE id = ANY (ARRAY(SELECT (pair ->> 0)::bigint FROM jsonb_array_elements($2::
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents
 WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)));
 

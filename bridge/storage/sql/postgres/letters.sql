@@ -25,7 +25,7 @@ ORDER BY 1;
 -- name: pairs_told
 SELECT b.incident, b.channel, max(b.id), max(b.created_at)
 FROM (SELECT DISTINCT incident, channel FROM deliveries WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint)) AND incident <> '') AS a
-JOIN deliveries b ON b.incident = a.incident AND b.channel = a.channel AND b.state = 'sent' AND b.reason <> 'acknowledged'
+JOIN deliveries b ON b.incident = a.incident AND b.channel = a.channel AND b.state = 'sent' AND b.reason NOT IN ('acknowledged', 'unacknowledged')
 GROUP BY b.incident, b.channel;
 
 -- name: pairs_firing

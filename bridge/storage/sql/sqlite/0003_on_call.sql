@@ -80,3 +80,6 @@ CREATE TABLE drill_results (
     detail TEXT NOT NULL,
     PRIMARY KEY (name, run)
 ) STRICT, WITHOUT ROWID;
+
+-- `via`: the way of the act of a person that gave the incident its state, empty where none did.
+ALTER TABLE incidents ADD COLUMN via TEXT NOT NULL DEFAULT '';

@@ -17,23 +17,23 @@ UPDATE alerts SET starts_at = ?, ends_at = ?, last_seen = ?, annotations = ?, ge
 -- name: incident_add
 INSERT INTO incidents (id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
                        acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved,
-                       flushed_at, hidden, snoozed_until, owner)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                       flushed_at, hidden, snoozed_until, owner, via)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: incident_set
 UPDATE incidents SET receiver = ?, labels = ?, state = ?, version = ?, severity = ?, updated_at = ?, told_at = ?, acknowledged_at = ?, acknowledged_by = ?,
                      resolved_at = ?, resolved_by = ?, escalation = ?, external_url = ?, group_key = ?, truncated = ?, firing = ?, resolved = ?,
-                     flushed_at = ?, hidden = ?, snoozed_until = ?, owner = ?
+                     flushed_at = ?, hidden = ?, snoozed_until = ?, owner = ?, via = ?
 WHERE id = ?;
 
 -- name: incident_get
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE id = ?;
 
 -- name: incident_open_by_group
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE source = ? AND route = ? AND group_hash = ? AND state <> 'resolved' ORDER BY id LIMIT 1;
 
 -- name: incidents_with_firing
@@ -51,7 +51,7 @@ SELECT 1 FROM incident_alerts WHERE incident = ? AND alert = ? AND status = 'res
 
 -- name: incidents_page
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents WHERE id < ? AND state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?;
 
 -- name: incidents_count

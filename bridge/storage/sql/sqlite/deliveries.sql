@@ -143,7 +143,7 @@ WHERE deliveries.id = done.id AND deliveries.epoch = done.epoch AND +(state = 'p
 
 -- name: incidents_of_deliveries
 SELECT id, source, route, receiver, group_hash, group_labels, labels, state, version, severity, opened_at, updated_at, told_at,
-       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner
+       acknowledged_at, acknowledged_by, resolved_at, resolved_by, escalation, external_url, group_key, truncated, firing, resolved, flushed_at, hidden, snoozed_until, owner, via
 FROM incidents
 WHERE id IN (SELECT incident FROM deliveries WHERE deliveries.id IN (SELECT value FROM json_each(?)));
 

@@ -23,7 +23,7 @@ ORDER BY 1;
 -- name: pairs_told
 SELECT b.incident, b.channel, max(b.id), max(b.created_at)
 FROM (SELECT DISTINCT incident, channel FROM deliveries WHERE id IN (SELECT value FROM json_each(?)) AND incident <> '') AS a
-JOIN deliveries b ON b.incident = a.incident AND b.channel = a.channel AND b.state = 'sent' AND b.reason <> 'acknowledged'
+JOIN deliveries b ON b.incident = a.incident AND b.channel = a.channel AND b.state = 'sent' AND b.reason NOT IN ('acknowledged', 'unacknowledged')
 GROUP BY b.incident, b.channel;
 
 -- name: pairs_firing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.channels.api import Reason
 from bridge.channels.email import EmailChannel
 from tests.contract.channels.case import Case
 from tests.simulators.smtp import MailServer, certificates
@@ -21,6 +22,7 @@ CASE = Case(
         "password": _CANARY,
         "ca_file": str(certificates().ca_file),
     },
+    follows=(Reason.ACKNOWLEDGED, Reason.UNACKNOWLEDGED),
     canaries=(_CANARY,),
     http=False,
 )

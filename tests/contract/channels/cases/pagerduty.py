@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+from bridge.channels.api import Reason
 from bridge.channels.pagerduty import PagerDutyChannel
 from tests.contract.channels.case import Case
 from tests.simulators.pagerduty import LIMIT, PagerDuty
@@ -19,6 +20,7 @@ CASE = Case(
     idempotency="native",
     service=lambda: PagerDuty(KEY),
     options=lambda url: {"routing_key": KEY, "url": url},
+    follows=(Reason.ACKNOWLEDGED,),
     canaries=(KEY,),
     success_body=b'{"status": "success", "message": "Event processed", "dedup_key": "x"}',
     bad_success=(b'{"status": "invalid event"}', b"{}", b"[]", b"null", b'"success"'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from bridge.channels.api import Reason
 from bridge.channels.slack import SlackChannel
 from tests.contract.channels.case import Case
 from tests.simulators.slack import SlackApi
@@ -16,6 +17,7 @@ CASE = Case(
     idempotency="none",
     service=SlackApi,
     options=lambda url: {"token": _CANARY, "channel": "general", "url": url},
+    follows=(Reason.ACKNOWLEDGED, Reason.UNACKNOWLEDGED),
     canaries=(_CANARY,),
     accepts=frozenset({200}),
     success_body=b'{"ok": true, "channel": "C0EXAMPLE", "ts": "1700000000.000100"}',

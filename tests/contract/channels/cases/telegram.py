@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from bridge.channels.api import Reason
 from bridge.channels.telegram import TelegramChannel
 from tests.contract.channels.case import Case
 from tests.simulators.telegram import CHAT, TOKEN, Telegram
@@ -16,6 +17,7 @@ CASE = Case(
     idempotency="none",
     service=Telegram,
     options=lambda url: {"token": TOKEN, "chat_id": CHAT, "url": url, "secret_token": _SECRET},
+    follows=(Reason.ACKNOWLEDGED, Reason.UNACKNOWLEDGED),
     canaries=(TOKEN, _SECRET),
     accepts=frozenset({200}),
     success_body=b'{"ok": true, "result": {"message_id": 77, "chat": {"id": -1001234}}}',
