@@ -20,9 +20,7 @@ async def test_a_channel_says_what_it_shows_on_what_it_already_sent(case: Case) 
 
 
 @where(lambda case: len(case.follows) == 2)
-async def test_who_has_an_incident_stands_in_what_was_told_or_its_thread_and_so_does_its_giving_back(
-    case: Case, http: HttpClient
-) -> None:
+async def test_what_was_told_or_its_thread_says_who_has_it_and_when_nobody_has(case: Case, http: HttpClient) -> None:
     held = evolve(message(reason=Reason.ACKNOWLEDGED), acknowledged_by="alice", standing="Acknowledged by alice by SMS")
     async with case.service() as service:
         channel = case.build(service.url)
