@@ -325,7 +325,7 @@ async def test_an_endless_loop_does_not_hold_the_event_loop(http: HttpClient, re
     failure = await spinning
     assert isinstance(failure, Retryable)
     assert failure.reason is FailureReason.TIMEOUT
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 async def test_a_coroutine_that_never_yields_is_left_behind_too(http: HttpClient, release: threading.Event) -> None:

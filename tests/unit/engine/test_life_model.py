@@ -207,6 +207,15 @@ async def play(moves: list[Move]) -> None:
 @example([("fire", "A", "alice", 1), ("by_hand", "A", "alice", 1), ("silence", "A", "bob", 61), ("wait", "A", "bob", 61),
           ("silence", "A", "bob", 7), ("fire", "A", "bob", 1), ("acknowledge", "A", "bob", 1), ("wait", "A", "bob", 11),
           ("unacknowledge", "A", "bob", 1)])  # fmt: skip
+@example(
+    [
+        ("fire", "A", "bob", 1),
+        ("by_hand", "A", "bob", 1),
+        ("silence", "A", "bob", 1),
+        ("wait", "A", "bob", 61),
+        ("fire", "A", "bob", 1),
+    ]
+)
 @example([("silence", "A", "bob", 4), ("fire", "A", "bob", 1), ("snooze", "A", "bob", 2), ("wait", "A", "bob", 7)])
 @example(
     [
