@@ -25,7 +25,7 @@ from bridge.app.trail import Trail
 from bridge.app.watchdog import LoopPulse
 from bridge.config.load import Loaded
 from bridge.config.model import Config
-from bridge.config.open_secrets import SecretOpener
+from bridge.config.open_secrets import SecretOpener, open_mirror
 from bridge.domain.alert import Webhook
 from bridge.domain.audit import Kind
 from bridge.domain.clock import Clock
@@ -96,6 +96,7 @@ class Bridge:
         self.membership, self.explainer = parts.membership, parts.explainer
         self.asks, self.link_acts = parts.asks, parts.link_acts
         parts.calendars.address_of = lambda name: opened(self.config, self._opener, name)
+        parts.mirroring.opened = lambda name: open_mirror(self.config, name, self._opener)
         self.heartbeats, self.drills = parts.heartbeats, parts.drills
         self.on_call, self.calendar_token = parts.on_call, keys.calendar_token
         self._keys = keys
@@ -217,6 +218,7 @@ class Bridge:
                 for name, text in (self.front.closed_heartbeats if self.front else {}).items()
             ),
             *(Trouble("stage_failed", found.stage, found.error) for found in self._stages.stalled()),
+            *(Trouble("mirror_failed", name, text) for name, text in self._parts.mirroring.problems().items()),
             *(Trouble("calendar_stale", name, text) for name, text in self._parts.calendars.stale().items()),
             *self.watch.troubles(),
         ]

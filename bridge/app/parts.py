@@ -24,6 +24,7 @@ from bridge.engine.intake import Intake
 from bridge.engine.leases import Leases
 from bridge.engine.link_acts import LinkActs
 from bridge.engine.membership import Membership
+from bridge.engine.mirroring import Mirroring
 from bridge.engine.operator import Operator
 from bridge.engine.refusals import Refusals
 from bridge.engine.restoration import Restoration
@@ -77,6 +78,7 @@ class Parts:
         self.on_call = transactions.on_call
         self.heartbeats, self.drills = HeartbeatBook(transactions), DrillBook(transactions)
         self.calendars = CalendarReader(transactions, self.on_call, clock, self.leads)
+        self.mirroring = Mirroring(transactions, clock, self.leads)
         self.explainer = Explainer(self._ground)
         self.retention = Retention(transactions, keys, shared=database.shared)
         self.sweeper = Sweeper(
@@ -118,6 +120,7 @@ class Parts:
             "backlog": self.backlog.run,
             "sweeper": self.sweeper.run,
             "calendars": self.calendars.run,
+            "mirroring": self.mirroring.run,
         }
         if self.leases is not None:
             loops["leases"] = self.leases.run
@@ -134,6 +137,7 @@ class Parts:
             self.backlog.turns,
             self.sweeper.turns,
             self.calendars.turns,
+            self.mirroring.turns,
         )
         shared = tuple(part.turns for part in (self.leases, self.membership) if part is not None)
         return (*always, *shared, *((self.silences.turns,) if shared else ()))
@@ -145,6 +149,7 @@ class Parts:
         self.sweeper.stop()
         self.silences.stop()
         self.calendars.stop()
+        self.mirroring.stop()
         if self.membership is not None:
             self.membership.stop()
         await self.sender.stop(grace)

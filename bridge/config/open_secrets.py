@@ -18,7 +18,7 @@ from bridge.config.fields import SecretUse
 from bridge.config.heartbeats import HeartbeatSettings
 from bridge.config.model import Config
 from bridge.config.model_types import fields_by_key
-from bridge.config.senders import AccessSettings, SourceSettings
+from bridge.config.senders import AccessSettings, MirrorSettings, SourceSettings
 from bridge.domain.errors import SecretError
 from bridge.domain.secret import Secret
 from bridge.secrets.binding import Binding
@@ -136,6 +136,12 @@ def open_channel(config: Config, name: str, opener: SecretOpener) -> ChannelOpti
 def open_source(config: Config, name: str, opener: SecretOpener) -> SourceSettings:
     """A source's settings with its proofs opened. Raises SecretError."""
     return opener.options(config.sources[name], "sources", name)
+
+
+def open_mirror(config: Config, name: str, opener: SecretOpener) -> MirrorSettings | None:
+    """A source's mirror with its secrets opened, None if it has none. Raises SecretError."""
+    source = config.sources.get(name)
+    return opener.options(source.mirror, "sources", name, "mirror") if source and source.mirror else None
 
 
 def open_heartbeat(config: Config, name: str, opener: SecretOpener) -> HeartbeatSettings:

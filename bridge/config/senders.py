@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bridge.config.values import Section, one_or_many
 from bridge.domain.options import Duration
-from bridge.domain.secret import Secret
+from bridge.domain.secret import PlainAllowed, Secret
 
 SourceType = Literal["auto", "alertmanager", "grafana"]
 Role = Literal["ingest", "viewer", "responder", "admin"]
@@ -57,6 +57,25 @@ class Storm(Section):
     per: Duration = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1), le=timedelta(days=1))
 
 
+class MirrorSettings(Section):
+    """The Alertmanager that the source sends for: there too an acknowledged incident is quiet, by a silence."""
+
+    alertmanager: Annotated[Secret, PlainAllowed()] = Field(description="its base URL")
+    bearer: Secret | None = Field(default=None, description="a token that it, or what stands before it, asks for")
+    lasts: Duration = Field(
+        default=timedelta(hours=4), ge=timedelta(minutes=10), le=timedelta(days=7),
+        description="the silence's end if the bridge is gone; it is prolonged while somebody has the incident",
+    )  # fmt: skip
+    every: Duration = Field(
+        default=timedelta(seconds=30), ge=timedelta(seconds=1), le=timedelta(minutes=10),
+        description="how often it is asked there whether the alerts go on",
+    )  # fmt: skip
+    gone_after: Duration = Field(
+        default=timedelta(minutes=3), ge=timedelta(seconds=1), le=timedelta(hours=1),
+        description="an alert that it has not had for so long is over",
+    )  # fmt: skip
+
+
 class SourceSettings(Section):
     """A sender, or a pair that sends the same: its path is `/webhook/NAME`."""
 
@@ -69,6 +88,13 @@ class SourceSettings(Section):
         default=None, description="resolve what was not repeated for so long; off if absent"
     )
     storm: Storm | None = Field(default=None, description="off if absent")
+    mirror: MirrorSettings | None = Field(default=None, description="off if absent")
+
+    @model_validator(mode="after")
+    def _is_heard_of(self) -> Self:
+        if self.mirror is not None and self.stale_after is not None:
+            raise ValueError("stale_after would end what mirror keeps from being repeated; give one of them")
+        return self
 
 
 class AccessToken(Section):

@@ -14,7 +14,7 @@ from bridge.domain.duration import format_duration
 from bridge.domain.message import FOLLOW_UPS, Reason
 from bridge.domain.standing import hour
 from bridge.domain.storm import GROUP
-from bridge.engine import follow_ups, groups, outbox, quiet_ends, storm
+from bridge.engine import follow_ups, groups, mirroring, outbox, quiet_ends, storm
 from bridge.engine.doubt import perhaps_heard, waits_in_doubt
 from bridge.engine.event import FlushData
 from bridge.engine.work import Work
@@ -42,8 +42,10 @@ async def hush(work: Work, found: Incident, by: str, detail: ActDetail) -> Incid
     await quiet_ends.write(work, quiet)
     under_way = await _cancel_noise(work, found, quiet.state)
     await incidents.save(work.tx, quiet)
+    await mirroring.want(work, quiet)
     await follow_ups.tell(work, quiet, Reason.ACKNOWLEDGED, under_way=under_way)
     for member in await storm.acknowledged(work, quiet, found):
+        await mirroring.want(work, member)
         await follow_ups.tell(work, member, Reason.ACKNOWLEDGED)
     return quiet
 

@@ -83,3 +83,15 @@ CREATE TABLE drill_results (
 
 -- `via`: the way of the act of a person that gave the incident its state, empty where none did.
 ALTER TABLE incidents ADD COLUMN via text NOT NULL DEFAULT '';
+
+-- Silences at the Alertmanager that incidents came from, for as long as somebody has them. `silence`: its id there, empty while it is
+-- not known; `asked` is 1 if it may have been made; `until`: its own end; `due_at`: when it is looked at next.
+CREATE TABLE mirrors (
+    incident text COLLATE "C" PRIMARY KEY,
+    source text NOT NULL,
+    due_at bigint NOT NULL,
+    silence text NOT NULL,
+    asked bigint NOT NULL,
+    until bigint,
+    problem text NOT NULL
+);

@@ -83,3 +83,15 @@ CREATE TABLE drill_results (
 
 -- `via`: the way of the act of a person that gave the incident its state, empty where none did.
 ALTER TABLE incidents ADD COLUMN via TEXT NOT NULL DEFAULT '';
+
+-- Silences at the Alertmanager that incidents came from, for as long as somebody has them. `silence`: its id there, empty while it is
+-- not known; `asked` is 1 if it may have been made; `until`: its own end; `due_at`: when it is looked at next.
+CREATE TABLE mirrors (
+    incident TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    due_at INTEGER NOT NULL,
+    silence TEXT NOT NULL,
+    asked INTEGER NOT NULL,
+    until INTEGER,
+    problem TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
