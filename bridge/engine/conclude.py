@@ -58,7 +58,9 @@ def _may_be_hidden(work: Work, event: Event) -> bool:
     if incident.source == MANUAL:
         return False
     # What hid an alert while its incident was over may be over since, and nobody has looked.
-    return event.reopened or incident.hidden > 0 or muting.concerns(work, incident.route, [*event.opened, *event.repeated])
+    return (
+        event.reopened or incident.hidden > 0 or muting.concerns(work, incident.route, [*event.opened, *event.repeated])
+    )
 
 
 async def _advance(work: Work, event: Event) -> Incident:
