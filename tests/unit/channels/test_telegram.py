@@ -80,6 +80,17 @@ class TestFollowingAnIncident:
         (only,) = telegram.messages
         assert "Acknowledged by alice" in told_of(only.body).text
 
+    @pytest.mark.parametrize("reason", [Reason.REMINDER, Reason.ESCALATED, Reason.UNACKNOWLEDGED])
+    async def test_a_first_message_that_says_who_has_it_is_edited_once_nobody_has(
+        self, telegram: Telegram, http: HttpClient, reason: Reason
+    ) -> None:
+        receipt = await bot(telegram).send(message(), context(http))
+        receipt = await bot(telegram).send(acknowledged(), context(http, receipt))
+        receipt = await bot(telegram).send(message(reason=reason), context(http, receipt))
+        await bot(telegram).send(message(reason=Reason.REMINDER), context(http, receipt))
+        assert "Acknowledged by" not in told_of(telegram.messages[0].body).text
+        assert telegram.messages[0].edits == 2
+
     async def test_an_acknowledgement_that_was_asked_for_is_an_answer_too(
         self, telegram: Telegram, http: HttpClient
     ) -> None:
