@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, model_validator
 
 from bridge.config.people import Texts
 from bridge.config.routes import MatcherTexts
@@ -52,6 +52,8 @@ class ConditionSettings(Section):
 
 class StepSettings(Section):
     """One step: who is told, and what is done, `after` the incident opened, while nobody acknowledged."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["notify"]}, {"required": ["run"]}]})
 
     after: Duration
     notify: tuple[TargetText, ...] = ()
