@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import typer
@@ -65,9 +68,7 @@ def _without_scripts(tree: Element) -> None:
 
 def _hours(report: Report) -> Graph:
     """Pages by hour of day, one on the other by who was paged: those paged most, and the rest."""
-    import pygal
-
-    chart = pygal.StackedBar(**_look(f"Pages by hour of day ({escape(report.zone)}), {_span(report)}"))
+    chart = _pygal().StackedBar(**_look(f"Pages by hour of day ({escape(report.zone)}), {_span(report)}"))
     chart.x_labels = [f"{one.hour:02}" for one in report.hours]
     most = sorted(report.people, key=lambda one: (-one.pages, one.name))
     for one in most[:_PEOPLE]:
@@ -79,15 +80,20 @@ def _hours(report: Report) -> Graph:
 
 def _times(report: Report) -> Graph:
     """Mean times of the teams that have most incidents, and of all."""
-    import pygal
-
-    chart = pygal.Bar(**_look(f"Mean times by team ({_short(report.team)}), minutes"))
+    chart = _pygal().Bar(**_look(f"Mean times by team ({_short(report.team)}), minutes"))
     teams = sorted(report.teams, key=lambda line: (-line.incidents, line.name))[:_TEAMS]
     lines: Sequence[Line] = (report.total, *teams)
     chart.x_labels = ["all", *(_short(line.name or _UNKNOWN) for line in teams)]
     chart.add("to acknowledge", [_minutes(line.time_to_acknowledge.mean) for line in lines])
     chart.add("to resolve", [_minutes(line.time_to_resolve.mean) for line in lines])
     return chart
+
+
+def _pygal() -> ModuleType:
+    pygal = import_module("pygal")
+    # It leaves an import hook of Python 2's form behind: every import that fails afterwards would warn of that.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return pygal
 
 
 def _look(title: str) -> dict[str, object]:

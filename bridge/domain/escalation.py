@@ -48,7 +48,7 @@ class Step(Struct, frozen=True):
     repeat: Repeat | None = None
     run: tuple[str, ...] = ()
     condition: Condition = Condition()
-    max_late: timedelta = timedelta()
+    max_late: timedelta = timedelta(days=1)
 
 
 class DueStep(Struct, frozen=True):

@@ -85,3 +85,8 @@ def test_a_png_without_what_makes_it_says_so(tmp_path: Path, monkeypatch: pytest
 def test_the_plotting_library_is_loaded_for_a_picture_alone() -> None:
     script = "import bridge.cli.report, sys; sys.exit('pygal' in sys.modules or 'resvg_py' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_plotting_library_leaves_no_import_hook_behind(tmp_path: Path) -> None:
+    draw(REPORT, tmp_path / "report.svg")
+    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)

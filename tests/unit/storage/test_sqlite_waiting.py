@@ -71,7 +71,7 @@ def alert(name: str) -> Sequence[Value]:
 def incident(name: str, group: str) -> Sequence[Value]:
     return (
         name, "prometheus", "root", "people", group, "{}", "{}", "open", 1, "", 1, 1, None, None, "", None, "", "", "", "", 0, 1, 0, None, 0,
-        None, "",
+        None, "", "",
     )  # fmt: skip
 
 
