@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bridge.domain.alert import Alert, Status
 from bridge.domain.escalation import Condition, DueStep
-from bridge.routing.intervals import TimeInterval, contains, next_change
+from bridge.routing.intervals import TimeInterval, opens
 from bridge.routing.matchers import parse_matchers
 
 TOO_LATE = "too_late"
@@ -39,11 +39,12 @@ def judge(
         return Verdict("labels")
     if condition.within_seconds and _began(condition, alerts, now) <= condition.more_than:
         return Verdict("few_alerts")
-    named = [intervals[name] for name in condition.intervals if name in intervals]
-    if len(named) < len(condition.intervals) or not named or any(contains(one, now) for one in named):
+    if not condition.intervals:
         return TAKEN
-    opens = next_change(named, now)
-    return Verdict(NEVER) if opens is None else Verdict("time_interval", opens)
+    opened = opens(intervals, condition.intervals, now)
+    if opened is None:
+        return Verdict(NEVER)
+    return Verdict("time_interval", opened) if opened > now else TAKEN
 
 
 def asks_for_alerts(condition: Condition) -> bool:

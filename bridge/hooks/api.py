@@ -129,11 +129,11 @@ class HookContext(Struct, frozen=True):
     """What a hook may use: handed to its constructor.
 
     `opens(names, at)`: the first moment from `at` on that is in one of these time intervals of the configuration; `at` itself
-    if there are none of these names, or none of them ever begins.
+    if there is none of one of these names, None if none of them ever begins.
     """
 
     http: HttpClient
-    opens: Callable[[Sequence[str], datetime], datetime] = _always
+    opens: Callable[[Sequence[str], datetime], datetime | None] = _always
 
 
 class Hook(Protocol):

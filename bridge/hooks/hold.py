@@ -50,6 +50,6 @@ class HoldUntil:
         if self._severities is not None and notification.severity not in self._severities:
             return await forward(notification)
         opens = self._opens(self._until, notification.now)
-        if opens <= notification.now:
+        if opens is None or opens <= notification.now:
             return await forward(notification)
         return Hold(opens, OUT_OF_HOURS, drops=True)

@@ -38,15 +38,14 @@ def next_change(intervals: Iterable[TimeInterval], at: datetime) -> datetime | N
     return first(clocks, at, lambda inside: any(inside) is not now)
 
 
-def opens(intervals: Mapping[str, TimeInterval], names: Iterable[str], at: datetime) -> datetime:
+def opens(intervals: Mapping[str, TimeInterval], names: Sequence[str], at: datetime) -> datetime | None:
     """The first moment from `at` on that is in one of the named intervals; `at` itself if one of the names is not among
-    them, so that nothing waits for what is not there, or if none of them contains anything within ten years.
+    them, so that nothing waits for what is not there. None if none of them contains anything within ten years.
     """
-    wanted = list(names)
-    found = [intervals[name] for name in wanted if name in intervals]
-    if len(found) < len(wanted) or any(contains(one, at) for one in found):
+    found = [intervals[name] for name in names if name in intervals]
+    if len(found) < len(names) or any(contains(one, at) for one in found):
         return at
-    return next_change(found, at) or at
+    return next_change(found, at)
 
 
 def muted_by(route: Route, intervals: Mapping[str, TimeInterval], at: datetime) -> tuple[str, ...]:

@@ -46,3 +46,9 @@ def test_only_the_severities_that_are_named_are_held(severity, held) -> None:
     given = {"until": "office", "severities": ["warning", "info"]}
     verdict = chain(given).judge(notification(Transition.OPENED, severity=severity)).verdict
     assert isinstance(verdict, Hold if held else Pass)
+
+
+def test_a_time_interval_that_never_begins_holds_nothing() -> None:
+    context = HookContext(HttpClient(Egress()), lambda _names, _at: None)
+    hook = HoldUntil(HoldOptions.model_validate("office"), context)
+    assert isinstance(Chain([hook]).judge(notification(Transition.OPENED)).verdict, Pass)
