@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-STARTS_WITHIN = 20.0
+STARTS_WITHIN = 60.0
 
 
 _PORTS = range(10_000, 32_768)
@@ -75,7 +75,7 @@ class BridgeProcess:
                     f"the bridge ended with {self._process.returncode}:\n{self.log.read_text()[-3000:]}"
                 )
             try:
-                with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
+                with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10) as answer:
                     if answer.status == 200:
                         return
             except OSError:
@@ -92,7 +92,7 @@ class BridgeProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def stop(self, within: float = 30.0) -> int:
+    def stop(self, within: float = 60.0) -> int:
         """SIGTERM and wait; the exit code."""
         if self._process is None or self._process.poll() is not None:
             return self._process.returncode if self._process else 0
@@ -100,11 +100,11 @@ class BridgeProcess:
         return self._process.wait(within)
 
     def get(self, path: str) -> object:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def text(self, path: str) -> str:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
             text: str = answer.read().decode()
             return text
 
@@ -114,7 +114,7 @@ class BridgeProcess:
             f"{self.url}{path}", data, {"Content-Type": "application/json", **(headers or {})}, method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
@@ -142,7 +142,7 @@ def bridge_process(folder: Path, text: str, environment: dict[str, str] | None =
         bridge.stop()
 
 
-async def eventually(check: object, within: float = 20.0) -> None:
+async def eventually(check: object, within: float = 60.0) -> None:
     """Until `check()` is true; for what another process does in its own time."""
     end = time.monotonic() + within
     while time.monotonic() < end:

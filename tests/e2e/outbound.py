@@ -56,7 +56,7 @@ class Here:
         await asyncio.to_thread(self._reload)
 
     def _reload(self) -> None:
-        with urllib.request.urlopen(f"{self.process.url}/-/reload", b"", timeout=20) as answer:
+        with urllib.request.urlopen(f"{self.process.url}/-/reload", b"", timeout=60) as answer:
             assert answer.status == 200
 
     async def audit(self, kind: str) -> list[dict[str, Any]]:

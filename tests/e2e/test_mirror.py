@@ -46,12 +46,12 @@ class Pair:
         assert status == 200, answer
 
     def silences(self, state: str = "active") -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.upstream.url}/api/v2/silences", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.upstream.url}/api/v2/silences", timeout=60) as answer:
             return [one for one in json.load(answer) if one["status"]["state"] == state]
 
     def suppressed(self) -> list[str]:
         """The instances of the alerts that are quiet there."""
-        with urllib.request.urlopen(f"{self.upstream.url}/api/v2/alerts", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.upstream.url}/api/v2/alerts", timeout=60) as answer:
             alerts = json.load(answer)
         return sorted(one["labels"]["instance"] for one in alerts if one["status"]["state"] == "suppressed")
 

@@ -76,7 +76,7 @@ class Markup(HTMLParser):
 
 
 def _metrics(here: Town) -> bytes:
-    with urllib.request.urlopen(f"{here.bridge.url}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{here.bridge.url}/metrics", timeout=60) as answer:
         text: bytes = answer.read()
     return text
 

@@ -215,7 +215,7 @@ async def test_workflows_that_do_their_worst_harm_neither_the_bridge_nor_each_ot
 
 async def eventually_left(here: Scene, *flows: str) -> None:
     """Until each of them has left as many threads behind as it may, and no more."""
-    for _ in range(200):
+    for _ in range(600):
         shown = await here.metrics()
         if all(f'alertbridge_workflow_threads_left{{workflow="{flow}"}} 2.0' in shown for flow in flows):
             return

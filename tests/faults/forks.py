@@ -177,7 +177,7 @@ class QuickBridge(BridgeProcess):
     def terminate(self) -> None:
         self.signal(signal.SIGTERM)
 
-    def died(self, within: float = 20.0) -> bool:
+    def died(self, within: float = 60.0) -> bool:
         """Whether SIGKILL ended it, though nobody sent one: then it was the crash point."""
         assert self._process is not None
         try:

@@ -16,7 +16,7 @@ from tests.faults.oracle_process import OracleProcess, oracle
 from tests.faults.traced import TracedBridge, accepted, attached
 from tests.running_bridge import free_port
 
-_WITHIN = 20.0
+_WITHIN = 60.0
 
 
 class Fault(msgspec.Struct, frozen=True):

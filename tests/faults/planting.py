@@ -45,7 +45,7 @@ class Beats(ThreadingHTTPServer):
         self.closed = False
         self.url = f"http://127.0.0.1:{self.server_port}"
 
-    def more(self, within: float = 20.0) -> None:
+    def more(self, within: float = 60.0) -> None:
         """Wait for two more heartbeats."""
         before = len(self.heard)
         until(lambda: len(self.heard) >= before + 2, within)

@@ -89,7 +89,7 @@ def verified(bridge: BridgeProcess) -> str:
     return ran.stdout
 
 
-def until(check: Callable[[], object], within: float = 20.0) -> None:
+def until(check: Callable[[], object], within: float = 60.0) -> None:
     """Wait for what another process does in its own time."""
     end = time.monotonic() + within
     while not check():
@@ -98,7 +98,7 @@ def until(check: Callable[[], object], within: float = 20.0) -> None:
         time.sleep(0.03)
 
 
-def ended(bridge: BridgeProcess, within: float = 20.0) -> int:
+def ended(bridge: BridgeProcess, within: float = 60.0) -> int:
     """Wait for the process to end by itself; its exit code."""
     assert bridge._process is not None
     return bridge._process.wait(within)

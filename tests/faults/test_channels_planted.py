@@ -49,7 +49,7 @@ MODULES: tuple[ModuleType, ...] = (
 )
 
 
-async def soon(check: object, within: float = 20.0) -> None:
+async def soon(check: object, within: float = 60.0) -> None:
     """What does not happen in time with a bug does not happen at all."""
     await eventually(check, min(within, 12.0))
 

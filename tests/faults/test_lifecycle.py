@@ -171,7 +171,7 @@ def test_a_new_configuration_is_in_force_without_a_restart_however_it_comes(tmp_
                 bridge.signal(signal.SIGHUP)
             if way == "request":
                 assert ask(bridge, "POST", "/-/reload").status == 200
-            until(lambda number=number: loads(bridge) == number, within=15)
+            until(lambda number=number: loads(bridge) == number)
             assert post(bridge, way).status == 200
             until(lambda way=way: receiver.names(f"/{way}/") == {way})
         assert bridge.stop() == 0

@@ -141,7 +141,7 @@ async def test_with_few_open_files_the_database_and_the_channels_come_first(tmp_
         await eventually(lambda: {*accepted, "AfterThat"} <= at["good"].names)
         at["slow"].behave()
         await eventually(lambda: {*accepted, "AfterThat"} <= at["slow"].names, within=90)
-        await eventually(lambda: open_files(place) <= before + 8, within=40)
+        await eventually(lambda: open_files(place) <= before + 8)
         log = place.bridge.log.read_text()
         assert "Too many open files" not in log
         assert "few_open_files" in log

@@ -27,7 +27,7 @@ channels:
 route: {receiver: sink, hooks: [dedupe]}
 """
 _SECRET = "whsec_dGhlIGtleSBvZiB0aGUgcmVjZWl2ZXI="
-_WITHIN = 10.0
+_WITHIN = 30.0
 
 
 class Ran(msgspec.Struct):

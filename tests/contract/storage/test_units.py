@@ -52,7 +52,7 @@ async def test_whatever_a_unit_raises_is_an_ordinary_error_for_whoever_waits(
 ) -> None:
     """A SystemExit would end the loop, a CancelledError would look like a cancellation of the one who waits."""
     with pytest.raises(RuntimeError, match=type(fault).__name__):
-        await asyncio.wait_for(database.write(poison("a", fault)), 5)
+        await asyncio.wait_for(database.write(poison("a", fault)), 30)
     assert await database.write(put("b", "1")) == "b"
 
 

@@ -22,7 +22,7 @@ async def shown(bridge: Bridge) -> list[dict[str, Any]]:
     url = f"http://{bridge.config.server.listen}/api/v2/silences"
 
     def read() -> list[dict[str, Any]]:
-        with urlopen(url, timeout=5) as answer:
+        with urlopen(url, timeout=60) as answer:
             found: list[dict[str, Any]] = json.load(answer)
             return found
 

@@ -29,7 +29,7 @@ async def test_a_stage_that_fails_begins_anew_and_is_named_for_five_minutes(faul
 
     stages = Stages(clock)
     stages.start(sender=fails_once)
-    await asyncio.wait_for(again.wait(), 5)
+    await asyncio.wait_for(again.wait(), 30)
     assert [(stall.stage, stall.error) for stall in stages.stalled()] == [("sender", type(fault).__name__)]
     clock.turn(minutes=5)
     assert stages.stalled() == []
@@ -53,7 +53,7 @@ async def test_the_other_stages_go_on() -> None:
     for _tick in range(50):
         await ticks.acquire()
     stop.set()
-    await asyncio.wait_for(stages.end(), 5)
+    await asyncio.wait_for(stages.end(), 30)
     assert [stall.stage for stall in stages.stalled()] == ["fails"]
 
 

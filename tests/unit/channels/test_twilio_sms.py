@@ -169,7 +169,7 @@ class TestSendingToSeveral:
         texts = service.texts
         service.hang()
         sending = asyncio.create_task(channel.send(message(), context(http)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not channel._texted.get("key-1"):  # noqa: ASYNC110 - the channel's own state is what is waited for
                 await asyncio.sleep(0)
         sending.cancel()

@@ -37,6 +37,6 @@ async def alertbridge(*arguments: str, **environment: str) -> Ran:
         stderr=asyncio.subprocess.PIPE,
         env=kept | environment,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())

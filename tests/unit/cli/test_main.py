@@ -142,7 +142,7 @@ async def test_a_running_bridge_keeps_its_memory_to_itself_and_stops_when_told(t
         sys.executable, "-m", "bridge", "serve", "--config", str(path), stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         line = b""
         while b'"started"' not in line:
             line = await process.stderr.readline()

@@ -183,4 +183,4 @@ async def test_stopping_ends_the_watcher_at_once(tmp_path: Path) -> None:
     await asyncio.sleep(0.2)
     watched.stop.set()
 
-    await asyncio.wait_for(watched.task, 2)
+    await asyncio.wait_for(watched.task, 30)

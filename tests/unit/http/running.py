@@ -216,7 +216,7 @@ class Wire:
 async def wire(port: int) -> AsyncIterator[Wire]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield Wire(reader, writer)
     finally:
         writer.transport.abort()

@@ -36,7 +36,7 @@ async def secure(certificate: Path, client_ca: Path | None = None) -> AsyncItera
 async def post(url: str, context: ssl.SSLContext | None) -> Response:
     client = HttpClient(Egress(), ssl_context=context)
     try:
-        return await client.request("POST", url, timeout=5.0)
+        return await client.request("POST", url, timeout=30.0)
     finally:
         await client.close()
 

@@ -137,7 +137,7 @@ async def test_a_bridge_that_comes_back_to_a_database_it_does_not_know_stops(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'alertbridge'",
             postgres_url.rpartition("/")[2],
         )
-        assert "this version knows" in str(await asyncio.wait_for(stopped, 20))
+        assert "this version knows" in str(await asyncio.wait_for(stopped, 60))
         with pytest.raises(StorageFatal):
             await old.write(put("b", "1"))
     finally:

@@ -298,7 +298,7 @@ async def test_a_writer_that_cannot_begin_ends_the_process_instead_of_keeping_ev
     monkeypatch.setattr(sqlite3, "connect", second_time_not)
     fatal = asyncio.Event()
     database = await SqliteDatabase.open(tmp_path / "bridge.db", fatal=lambda _error: fatal.set())
-    await asyncio.wait_for(fatal.wait(), 10)
+    await asyncio.wait_for(fatal.wait(), 30)
     with pytest.raises(StorageFatal):
         await database.write(put("a", "1"))
     await database.close()
