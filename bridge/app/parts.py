@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -152,11 +153,13 @@ class Parts:
         self.mirroring.stop()
         if self.membership is not None:
             self.membership.stop()
+        end = time.monotonic() + grace.total_seconds()
         await self.sender.stop(grace)
         if self.leases is not None:
             self.leases.stop()
         await stages.end()
-        await self.sender.stop(grace)  # a claim that was under way may have begun more attempts
+        left = timedelta(seconds=max(0.0, end - time.monotonic()))
+        await self.sender.stop(left)  # a claim that was under way may have begun more attempts
         now = self._clock.now()
         await self.sweeper.write_refusals(now)
         await doubt.end(self.transactions, now)

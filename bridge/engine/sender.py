@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -190,10 +191,14 @@ class Sender:
         await self._results.settle()
 
     async def stop(self, grace: timedelta) -> None:
-        """Claim no more, let what is in flight end within the grace, cut off the rest, and record it all."""
+        """Claim no more, let what is in flight end within the grace, cut off the rest, and record it all.
+
+        What a claim that is under way begins meanwhile has what is left of the grace.
+        """
         self.turns.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace.total_seconds())
+        end = time.monotonic() + grace.total_seconds()
+        while self._tasks and (left := end - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
         for task in self._tasks:
             task.cancel()
         await self.idle()
