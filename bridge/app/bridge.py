@@ -254,6 +254,7 @@ class Bridge:
         crashpoint("shutdown.after_stop_accept")
         try:
             await self._parts.stop(self._stages, min(self.config.server.drain_timeout, _GRACE))
+            self.transactions.close()
             if self._trail is not None:
                 await self._trail.end(self._clock.now())
         finally:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from bridge.domain.errors import StorageError
+from bridge.domain.errors import StorageBusy, StorageError
 from bridge.engine.generation import Generation
 from bridge.engine.on_call import OnCallBook
 from bridge.engine.work import NO_SILENCES, Effects, Work
@@ -53,6 +53,7 @@ class Transactions:
         """Why the last unit could not be committed; empty since one was."""
         self._database = database
         self._generation = generation
+        self._closed = False
         self._followers: list[Callable[[Effects], None]] = []
 
     def generation(self) -> Generation:
@@ -66,12 +67,18 @@ class Transactions:
         """Call `follower` with the effects of every committed transaction."""
         self._followers.append(follower)
 
+    def close(self) -> None:
+        """Decide nothing more: the record of the stop, which comes next, is the last of its chain."""
+        self._closed = True
+
     async def write(self, now: datetime, decision: Decision[T], expects: Sequence[Expected] = ()) -> T:
         """Run a decision in a transaction; its result after the commit. `expects`: see `Database.write`.
 
         Raises:
-            StorageBusy, StorageFatal: see `Database.write`.
+            StorageBusy, StorageFatal: see `Database.write`; busy after `close`, too.
         """
+        if self._closed:
+            raise StorageBusy("the bridge is stopping")
         generation = self._generation
         moment = self.mend(now)
         in_flight, owner, shifts = self.in_flight, self.owner, self.on_call.shifts

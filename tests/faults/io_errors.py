@@ -13,7 +13,7 @@ import msgspec
 
 from tests.faults.kills import finished, problems_of
 from tests.faults.oracle_process import OracleProcess, oracle
-from tests.faults.traced import TracedBridge, accepted, attached
+from tests.faults.traced import TracedBridge, attached
 from tests.running_bridge import free_port
 
 _WITHIN = 60.0
@@ -111,7 +111,7 @@ def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: F
     if not bridge.running:
         watcher.killed(begun, time.monotonic_ns())
         bridge.start()
-        if not accepted(watcher, before + 1, 10):
+        if not watcher.accepted(before + 1, 60):
             problems.append("nothing is accepted after the restart")
     watcher.stop()
     return problems
@@ -119,7 +119,7 @@ def _suffer(bridge: TracedBridge, watcher: OracleProcess, fault: Fault, found: F
 
 def _recovers(watcher: OracleProcess, problems: list[str]) -> float:
     begun = time.monotonic()
-    if not accepted(watcher, watcher.counts()["accepted"] + 1, 10):
+    if not watcher.accepted(watcher.counts()["accepted"] + 1, 60):
         problems.append("nothing is accepted though there is room again")
     return time.monotonic() - begun
 

@@ -78,6 +78,7 @@ def run(folder: Path, kind: Kind, kills: int, seed: int, planted: str = "", url:
             seed=seed,
         )
         starts = [_kill_and_start(bridge, watcher, rng.uniform(*kind.life)) for _kill in range(kills)]
+        watcher.accepted(10 * kills)  # a slow machine has done less by now
         watcher.stop()
         watcher.drained(300, stall=8)
         problems = finished(bridge)

@@ -66,6 +66,19 @@ class OracleProcess:
     def counts(self) -> dict[str, int]:
         return self._ask("counts")
 
+    def accepted(self, number: int, within: float = 120.0) -> bool:
+        """Wait until so many alerts are accepted; whether they were."""
+        end = time.monotonic() + within
+        while self.counts()["accepted"] < number:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def more(self, number: int) -> None:
+        """Wait until so many more are accepted."""
+        assert self.accepted(self.counts()["accepted"] + number), "the bridge takes nothing"
+
     def drained(self, within: float = 60.0, stall: float = 60.0) -> bool:
         """Wait until every accepted alert has been received, as long as more come every `stall` seconds; whether they all did."""
         end = time.monotonic() + within

@@ -23,7 +23,7 @@ from bridge.audit.checkpoint import first_missing
 from tests.faults.crash_disk import CrashDisk, Image
 from tests.faults.oracle_process import oracle
 from tests.faults.syscalls import CALLS, Begun, Event, events
-from tests.faults.traced import TracedBridge, accepted
+from tests.faults.traced import TracedBridge
 from tests.running_bridge import free_port
 
 _MEMORY = Path("/dev/shm")
@@ -71,7 +71,7 @@ def record(folder: Path, posts: int, planted: str) -> list[Path]:
             logs.append(folder / f"trace{life}")
             bridge.start_traced(logs[-1], "-y", "-xx", "-s", "4000000", "-e", f"trace={','.join(CALLS)}")
             watcher.load([bridge.url], connections=3)
-            assert accepted(watcher, posts * (life + 1) // _LIVES), "the bridge takes nothing"
+            assert watcher.accepted(posts * (life + 1) // _LIVES), "the bridge takes nothing"
             watcher.stop()
             bridge.signal_bridge(signal.SIGKILL if life else signal.SIGTERM)
     return logs

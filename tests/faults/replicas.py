@@ -44,6 +44,7 @@ def run(folder: Path, url: str, deed: Deed, times: int, seed: int, *, planted: s
         for _time in range(times):
             time.sleep(rng.uniform(0.1, 0.8))
             deed(running, rng)
+        watcher.accepted(times)  # a slow machine has done less by now
         watcher.stop()
         waited = time.monotonic()
         watcher.drained(settle)

@@ -88,15 +88,15 @@ def work_and_be_lost(folder: Path, watcher: OracleProcess, url: str, backup: Pat
         shutil.copy(lost.folder / "keyring.json", backup.parent)
     lost.start()
     watcher.load([lost.url], connections=12, resolve=0.2, repeat=0.1, seed=5, pause=0.002)
-    time.sleep(0.7)
+    assert watcher.accepted(150)
     watcher.sink("503")  # from here on nothing gets through, and all that is accepted waits
-    time.sleep(0.4)
+    watcher.more(100)
     before = time.monotonic_ns()
     words = ["backup", str(backup), "--config", "routes", "--url", lost.url, "--by", "ada", "--json"]
     ran = lost.command(*words, *([] if on_a_server else ["--with-keys"]))
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["recorded"], ran.stdout
-    time.sleep(0.4)
+    watcher.more(50)  # what comes after the backup is lost
     watcher.stop()
     begun = time.monotonic_ns()
     lost.kill()

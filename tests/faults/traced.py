@@ -6,11 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.faults.forks import ROOT, QuickBridge
-from tests.faults.oracle_process import OracleProcess
 from tests.programs import find
 from tests.running_bridge import BridgeProcess
 
@@ -78,13 +76,3 @@ def attached(bridge: BridgeProcess, log: Path, inject: str) -> subprocess.Popen[
     line = process.stderr.readline()
     assert b"attached" in line, line
     return process
-
-
-def accepted(watcher: OracleProcess, number: int, within: float = 120.0) -> bool:
-    """Wait until so many alerts are accepted."""
-    end = time.monotonic() + within
-    while watcher.counts()["accepted"] < number:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True

@@ -130,6 +130,7 @@ def run(folder: Path, times: int, seed: int, planted: str = "") -> Ran:
         for deed in deeds:
             time.sleep(rng.uniform(0.05, 0.3))
             problems += [f"{deed.__name__}: {problem}" for problem in [deed(operator)] if problem]
+        watcher.accepted(10 * times)  # a slow machine has done less by now
         watcher.stop()
         watcher.drained(60, stall=10)
         problems += finished(operator.bridge)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,6 +83,31 @@ async def test_of_reloads_that_come_at_once_the_last_text_wins(tmp_path: Path, m
         write(tmp_path, "new")
         await asyncio.gather(first, bridge.reload())
         assert bridge.config.route.id == "new"
+
+
+async def test_a_reload_that_a_stop_overtakes_puts_nothing_after_the_record_of_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows it in its chain would look like a forgery."""
+    read_files = composed.read_files
+    stopped = threading.Event()
+
+    def slow(*arguments: object) -> object:
+        assert stopped.wait(60)
+        return read_files(*arguments)
+
+    async def sign(_now: object) -> None:
+        stopped.set()
+        assert await reload == ("the reload could not be recorded: the bridge is stopping",)
+
+    async with running(write(tmp_path, "one")) as bridge:
+        monkeypatch.setattr(composed, "read_files", slow)
+        monkeypatch.setattr(bridge._trail, "checkpoint", sign)
+        write(tmp_path, "two")
+        reload = asyncio.create_task(bridge.reload())
+
+    with closing(sqlite3.connect(tmp_path / "bridge.db")) as database:
+        assert database.execute("SELECT kind FROM audit ORDER BY seq DESC").fetchone() == ("stopped",)
 
 
 async def test_what_an_earlier_configuration_sent_with_is_closed(
