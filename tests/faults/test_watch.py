@@ -30,17 +30,17 @@ def comes_and_goes(folder: Path, fault: str, trouble: str, title: str, receiver:
         beats.more()
         bridge.plant(fault)
         assert post(bridge, "meanwhile").status == 200
-        until(lambda: bridge.names(trouble), 40)
-        until(lambda: len(words(receiver, title)) == 1, 40)
+        until(lambda: bridge.names(trouble))
+        until(lambda: len(words(receiver, title)) == 1)
         assert beats.silent()
         assert metric(bridge, f'alertbridge_troubles{{kind="{trouble.split(maxsplit=1)[0]}"}}') == 1
         assert ask(bridge, "GET", "/-/ready").status == 200
         bridge.unplant(fault)
-        until(lambda: not bridge.names(trouble), 40)
-        until(lambda: len(words(receiver, title)) == 2, 40)
+        until(lambda: not bridge.names(trouble))
+        until(lambda: len(words(receiver, title)) == 2)
         beats.more()
-        until(lambda: receiver.names() == {"meanwhile"}, 40)
-        until(lambda: receiver.names("/pager") == {"meanwhile"}, 40)
+        until(lambda: receiver.names() == {"meanwhile"})
+        until(lambda: receiver.names("/pager") == {"meanwhile"})
         assert [word.startswith("over: ") for word in words(receiver, title)] == [False, True]
         assert bridge.stop() == 0
         verified(bridge)
@@ -66,7 +66,7 @@ def test_an_audit_that_nobody_signs_is_told_of_and_the_heart_goes_on(
     with planted(tmp_path, receiver, beats) as bridge:
         bridge.plant("nobody-signs")
         assert post(bridge, "A").status == 200
-        until(lambda: bridge.names("checkpoint_overdue"), 30)
+        until(lambda: bridge.names("checkpoint_overdue"))
         until(lambda: len(words(receiver, "the audit is not signed")) == 1)
         beats.more()
         bridge.unplant("nobody-signs")
@@ -81,7 +81,7 @@ def test_commits_that_fail_are_told_of_though_nothing_can_be_written_down(
         beats.more()
         bridge.plant("commits-fail")
         assert post(bridge, "A").status == 503
-        until(lambda: bridge.names("database_fails"), 30)
+        until(lambda: bridge.names("database_fails"))
         until(lambda: len(words(receiver, "the database fails")) == 1)
         assert beats.silent()
         assert ask(bridge, "GET", "/-/ready").status == 503
