@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from aiohttp import web
 
@@ -50,7 +52,7 @@ def main_application(
     health = HealthPages(state, metrics, gate)
 
     async def describe(_request: web.Request, _principal: Principal) -> web.Response:
-        return as_json(described)
+        return as_json(await asyncio.to_thread(described))
 
     operations = (
         *webhooks.operations(),
@@ -63,7 +65,11 @@ def main_application(
         reload_operation(reload),
         Operation("GET", "/openapi.json", describe, "This document", Role.VIEWER),
     )
-    described = document(operations, version=version, url=url)
+
+    @cache
+    def described() -> Mapping[str, object]:  # reading the shapes of every answer takes as long as opening the database
+        return document(operations, version=version, url=url)
+
     app = web.Application()
     serve(app.router, prefix, operations, gate)
     app.router.add_route("*", f"{prefix}/webhook/", webhooks.refuse_slash)
