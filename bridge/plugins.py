@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -48,7 +48,7 @@ class OfferedWorkflow(Struct, frozen=True):
 class _Claim(Struct, frozen=True):
     """Who offers a name, and how to come by the class."""
 
-    origin: str
+    origin: Callable[[], str]
     load: Callable[[], object]
 
 
@@ -65,12 +65,11 @@ class Plugins:
         self._claims: dict[str, _Claim] = {}
         self._classes: dict[str, type] = {}
         for entry in entry_points(group=kind.group):
-            distribution = entry.dist.name if entry.dist is not None else "an unnamed distribution"
-            self._claim(entry.name, _Claim(f"{distribution} ({entry.value})", entry.load))
+            self._claim(entry.name, _Claim(partial(_announced, entry), entry.load))
         for path in dict.fromkeys(plugin_files):
             for found in _classes_of(kind, path):
                 origin = f"{path} (class {found.__name__})"
-                self._claim(_name_of(kind, found), _Claim(origin, partial(_itself, found)))
+                self._claim(_name_of(kind, found), _Claim(partial(str, origin), partial(_itself, found)))
 
     def names(self) -> tuple[str, ...]:
         """Every name on offer, sorted. Imports nothing."""
@@ -95,7 +94,7 @@ class Plugins:
         earlier = self._claims.get(name)
         if earlier is not None:
             raise ConfigError(
-                f"the {self._kind.word} {name!r} is claimed twice: by {earlier.origin} and by {claim.origin}; "
+                f"the {self._kind.word} {name!r} is claimed twice: by {earlier.origin()} and by {claim.origin()}; "
                 "rename or remove one of them"
             )
         self._claims[name] = claim
@@ -104,7 +103,7 @@ class Plugins:
         claim = self._claims.get(name)
         if claim is None:
             raise ConfigError(f"there is no {self._kind.word} {name!r}; known are: {', '.join(self.names())}")
-        what = f"the {self._kind.word} {name!r} of {claim.origin}"
+        what = f"the {self._kind.word} {name!r} of {claim.origin()}"
         try:
             found = claim.load()
         except BaseException as error:
@@ -198,6 +197,12 @@ def _run(path: Path, source: bytes) -> ModuleType:
         del sys.modules[name]
         raise ConfigError(f"plugin file {path}: cannot be loaded: {why(error)}") from error
     return module
+
+
+def _announced(entry: EntryPoint) -> str:
+    """Which distribution offers it; that is in a file of the distribution's own, read only where somebody is told."""
+    distribution = entry.dist.name if entry.dist is not None else "an unnamed distribution"
+    return f"{distribution} ({entry.value})"
 
 
 def _itself(found: type) -> type:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from msgspec import Struct
 from yarl import URL
 
-OURS = {"User-Agent": f"alertbridge/{version('alertbridge')}", "Accept-Encoding": "identity"}
+from bridge import __version__
+
+OURS = {"User-Agent": f"alertbridge/{__version__}", "Accept-Encoding": "identity"}
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _SPECIAL = frozenset({"host", *map(str.lower, OURS)}) | _FRAMING
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
