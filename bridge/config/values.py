@@ -19,9 +19,12 @@ _SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Section(BaseModel):
-    """Base of every part of a configuration: unknown keys are errors, values never change."""
+    """Base of every part of a configuration: unknown keys are errors, values never change.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    Its validator is made when first used: most configurations have few of the parts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 def parse_size(value: object) -> object:
