@@ -30,6 +30,7 @@ def serve(
 ) -> None:
     """Run until SIGTERM. SIGHUP, `POST /-/reload` or a changed file reloads. Exit 1 if the configuration is not valid, 3 if the bridge cannot start."""
     with _only_loading():
+        _load_structlog()
         import uvloop
 
         from bridge.app.serve import serve as run
@@ -56,6 +57,20 @@ def _only_loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _load_structlog() -> None:
+    """Without rich, which structlog takes along where it finds it, for tracebacks with the values of variables.
+
+    Those we never show, and rich is fifty modules and three megabytes. It stays free to be imported by others.
+    """
+    if "structlog" in sys.modules or "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment] # an import of it fails, as if it were not installed
+    try:
+        import structlog  # noqa: F401 - for its place in sys.modules
+    finally:
+        del sys.modules["rich"]
 
 
 def keep_memory_private() -> None:
