@@ -314,7 +314,7 @@ class Bridge:
         keyring = keyring_of(config)
         self._key = keyring.public().kid if keyring is not None else ""
         opener = SecretOpener.of(config, keyring)
-        http = http_of(config)
+        http = http_of(config, anew=bool(self._clients))  # a reload reads certificates too
         generation = Builder(*registries_of(loaded), http, self._redactor).build(config, opener)
         self._clients.add(http)
         return generation, opener

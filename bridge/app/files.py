@@ -96,8 +96,11 @@ async def open_database(config: Config, fatal: Callable[[BaseException], None]) 
     return await PostgresDatabase.open(database_url(config).reveal(), fatal=fatal)
 
 
-def http_of(config: Config) -> HttpClient:
+def http_of(config: Config, *, anew: bool = False) -> HttpClient:
     """The outgoing HTTP client: egress rules, proxy, authorities.
+
+    Without a file of its own it trusts the system's authorities as they were when the process began, which are there
+    already: reading them takes longer than opening the database. `anew` reads them again.
 
     Raises:
         ConfigError: a certificate file cannot be used.
@@ -107,7 +110,8 @@ def http_of(config: Config) -> HttpClient:
     opener = SecretOpener.of(config, keyring_of(config))
     proxy = None if outgoing.proxy is None else opener.secret(outgoing.proxy, "http", "proxy")
     egress = Egress(config.egress.allow, config.egress.denied_networks, config.egress.deny_private)
-    return HttpClient(egress, proxy, client_tls(outgoing.ca_file, outgoing.cert_file, outgoing.key_file))
+    files = outgoing.ca_file, outgoing.cert_file, outgoing.key_file
+    return HttpClient(egress, proxy, client_tls(*files) if anew or any(files) else None)
 
 
 def usable(loaded: Loaded, *, strict: bool) -> Config:

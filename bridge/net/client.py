@@ -53,8 +53,8 @@ class HttpClient:
     """Sends one request at a time for many callers over shared keep-alive connections.
 
     `proxy` is `http://[user:password@]host:port`; with it the proxy's address is what `egress` judges.
-    `ssl_context` replaces the default one (see `bridge.net.tls.client_tls`). Made in or out of an event loop,
-    used in one. Close it at the end.
+    `ssl_context` (see `bridge.net.tls.client_tls`) replaces aiohttp's, which trusts the system's authorities as they were
+    when aiohttp was imported. Made in or out of an event loop, used in one. Close it at the end.
     """
 
     def __init__(

@@ -22,6 +22,7 @@ def client_tls(
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except OSError as error:
         raise ConfigError(f"http.ca_file: {ca_file} holds no readable certificates: {error.strerror}") from error
+    context.set_alpn_protocols(["http/1.1"])  # as aiohttp's own context
     if cert_file is not None:
         try:
             context.load_cert_chain(cert_file, key_file)

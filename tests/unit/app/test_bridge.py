@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import ssl
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -14,10 +15,12 @@ import pytest
 
 from bridge.app import bridge as composed
 from bridge.app.bridge import Bridge
-from bridge.domain.errors import StorageBusy, StorageError
+from bridge.domain.errors import FailureReason, Retryable, StorageBusy, StorageError
 from bridge.storage.transaction import Tx
 from tests.bridge_bench import Dial
 from tests.running_bridge import free_port
+from tests.simulators.raw import serving
+from tests.unit.net.certificates import Authority
 
 MAIN = """
 server: {{listen: "127.0.0.1:{port}"}}
@@ -124,6 +127,32 @@ async def test_what_an_earlier_configuration_sent_with_is_closed(
         await asyncio.sleep(0.05)
         assert first._closed
         assert bridge._clients == {bridge.transactions.generation().http}
+
+
+async def test_a_reload_trusts_the_authorities_that_the_system_has_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    authority = Authority(tmp_path)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(authority.issue("127.0.0.1"))
+    async with serving(answer, context=server) as port, running(write(tmp_path, "one")) as bridge:
+
+        async def post() -> int:
+            sent = await bridge.transactions.generation().http.request("POST", f"https://127.0.0.1:{port}/", timeout=30)
+            return sent.status
+
+        with pytest.raises(Retryable) as caught:
+            await post()
+        assert caught.value.reason is FailureReason.TLS
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        write(tmp_path, "two")
+        await bridge.reload()
+        assert await post() == 204
 
 
 async def test_a_reload_that_cannot_be_recorded_says_so_and_the_next_one_records_it(
