@@ -25,6 +25,7 @@ from bridge.config.named_sections import NamedSections
 from bridge.config.names import Names
 from bridge.config.on_call import OnCallSections
 from bridge.config.outgoing import EgressSettings, ExecSettings, HttpSettings
+from bridge.config.paged import judge_pages
 from bridge.config.problems import Mark
 from bridge.config.reachable import judge_reachable
 from bridge.config.recurring import read_silences
@@ -170,6 +171,7 @@ class _Assembly:
         checks.judge_repeats(config.escalations, config.receivers, config.channels, sections, findings)
         checks.judge_storage(sections, findings)
         judge_reachable(config, sections, findings)
+        judge_pages(config, sections, findings)
 
     def _settings(self, name: str, model: type[S]) -> S:
         """A section that stands once; its defaults if it is not given, or not valid."""

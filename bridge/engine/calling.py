@@ -43,7 +43,8 @@ def word_for(config: Config, text: str) -> str:
 
 def whom_now(work: Work, incident: Incident, words: Sequence[str]) -> Whom:
     """Whom the words come to at this moment."""
-    return whom(work.generation.config, work.shifts, words, work.now, outbox.otherwise(work, incident))
+    config, otherwise = work.generation.config, outbox.otherwise(work, incident)
+    return whom(config, work.shifts, words, work.now, otherwise, Reason.ESCALATED)
 
 
 async def call(work: Work, incident: Incident, found: Whom, step: str, *, note: str = "") -> bool:

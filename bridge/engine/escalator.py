@@ -83,7 +83,7 @@ async def _leave(work: Work, incident: Incident, step: DueStep, timer: Timer, ve
         return
     if verdict.why in MISSED:
         late = work.now - timer.due_at
-        await outbox.notice(work, _MISSED.format(_title(incident), step, format_duration(late)))
+        await outbox.notice(work, _MISSED.format(incident.title, step, format_duration(late)))
     await _repeat(work, incident, step, timer.due_at)
 
 
@@ -131,7 +131,3 @@ async def _repeat(work: Work, incident: Incident, step: DueStep, due_at: datetim
 
 def _name(step: DueStep, found: Whom) -> str:
     return step.named(found.named(step.notify))
-
-
-def _title(incident: Incident) -> str:
-    return incident.group_labels.get("alertname") or incident.labels.get("alertname") or incident.id

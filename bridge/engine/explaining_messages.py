@@ -42,7 +42,8 @@ class Teller(Struct, frozen=True):
         config = self.generation.config
         route, root = self.generation.routes.get(self.view.route, self.generation.root), self.generation.root
         otherwise = (self.view.receiver, route.receiver, root.receiver)
-        found = whom(config, self.shifts, words, at, otherwise)
+        page = reason if reason is Reason.ESCALATED else None
+        found = whom(config, self.shifts, words, at, otherwise, page)
         told = tuple(
             replace(self._channel(name, reason, found.instead.get(name, "")), person=person)
             for name, person in found.channels.items()

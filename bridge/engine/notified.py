@@ -1,7 +1,7 @@
 """Whom words for targets come to at a moment: the channels that are told now, for whom, and the rules that come later.
 
 Somebody is always told: where nobody is on call, or who is cannot be reached, it is the schedule's fallback, else the
-bridge's, else those whom the incident's route tells.
+bridge's, else those whom the incident's route tells. Who is paged can be reached if a channel of theirs takes such a word.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from bridge.config.model import Config
+from bridge.domain.message import Reason
+from bridge.domain.person import Person
 from bridge.domain.schedules import on_call
 from bridge.domain.target import Target, TargetKind, together
 from bridge.engine.on_call import Shifts, schedule_of
@@ -31,7 +33,7 @@ class Later(Struct, frozen=True):
 
 class Missing(Struct, frozen=True):
     """A target that comes to nobody, and whom it comes to instead. `why`: `nobody_on_call`; `unreachable`: whoever it is
-    has no channel; `gone`: the configuration does not have it any more.
+    has no channel, or none that takes pages; `gone`: the configuration does not have it any more.
     """
 
     target: str
@@ -45,6 +47,11 @@ class Missing(Struct, frozen=True):
         if self.why == GONE:
             return f"{about} is not in the configuration any more."
         return f"No channel reaches {about.name}."
+
+    @property
+    def answer(self) -> str:
+        """What somebody hears who asked for them."""
+        return f"{self} {self.instead} is told instead." if self.instead else f"{self} Nobody else can be told."
 
 
 class Whom(Struct, frozen=True):
@@ -68,9 +75,19 @@ def plainly(channels: Iterable[str]) -> Whom:
     return Whom(dict.fromkeys(channels, ""), {}, (), {}, ())
 
 
-def whom(config: Config, shifts: Shifts, words: Iterable[str], at: datetime, otherwise: tuple[str, ...] = ()) -> Whom:
-    """Whom the words come to. `otherwise`: the receivers for when there is no fallback, the first that is another one."""
-    finding = _Finding(config, shifts, at, otherwise)
+def whom(
+    config: Config,
+    shifts: Shifts,
+    words: Iterable[str],
+    at: datetime,
+    otherwise: tuple[str, ...] = (),
+    page: Reason | None = None,
+) -> Whom:
+    """Whom the words come to. `otherwise`: the receivers for when there is no fallback, the first that is another one.
+
+    `page`: they are paged by such a word, so that who takes no such word is stood in for; else what channels take is not asked.
+    """
+    finding = _Finding(config, shifts, at, otherwise, page)
     for word in words:
         finding.add(word, "")
     return Whom(finding.channels, finding.instead, tuple(finding.later), finding.called, tuple(finding.missing))
@@ -87,12 +104,16 @@ def naming(config: Config, schedule: str) -> tuple[frozenset[str], frozenset[str
 
 
 class _Finding:
-    def __init__(self, config: Config, shifts: Shifts, at: datetime, otherwise: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: Config, shifts: Shifts, at: datetime, otherwise: tuple[str, ...], page: Reason | None
+    ) -> None:
         self._config = config
         self._shifts = shifts
         self._at = at
         self._otherwise = otherwise
+        self._page = page
         self._seen: set[str] = set()
+        self._missed: set[str] = set()
         self._people: set[str] = set()
         self.channels: dict[str, str] = {}
         self.instead: dict[str, str] = {}
@@ -130,21 +151,37 @@ class _Finding:
 
     def _call(self, word: str, people: tuple[str, ...], fallback: str | None = None) -> None:
         known = [self._config.people[name] for name in people if name in self._config.people]
-        reached = [person for person in known if person.rules]
-        for person in reached:
+        reached = [person for person in known if self._reaches(person)]
+        for person in known:
             if person.name in self._people:
                 continue
             self._people.add(person.name)
             for rule in person.rules:
-                if rule.after:
+                if not rule.after:  # also where none takes it: that it was not told is on record
+                    for channel in person.told(rule.kinds):
+                        self.channels[channel] = together(self.channels.get(channel, ""), person.name)
+                elif person in reached:
                     self.later.append(Later(person.name, rule.after, rule.kinds))
-                    continue
-                for channel in person.told(rule.kinds):
-                    self.channels[channel] = together(self.channels.get(channel, ""), person.name)
         if not reached:
             self._miss(word, UNREACHABLE if known else GONE, fallback)
 
+    def _reaches(self, person: Person) -> bool:
+        """Whether the person hears of it, now or by a later rule, if nobody acknowledges."""
+        if self._page is None:
+            return bool(person.rules)
+        return any(
+            self._takes(channel, Reason.ESCALATED if rule.after else self._page)
+            for rule in person.rules
+            for channel in person.told(rule.kinds)
+        )
+
+    def _takes(self, channel: str, reason: Reason) -> bool:
+        """Whether a channel takes such a word; one that is not usable counts as if it did, for then its own fallback hears it."""
+        entry = self._config.channels.get(channel)
+        return entry is None or entry.options is None or reason in entry.options.send_on
+
     def _miss(self, word: str, why: str, fallback: str | None) -> None:
+        self._missed.add(word)
         choices = (fallback or self._config.fallback or "", *self._otherwise)
         instead = next((name for name in choices if name and not self._in_vain(name)), "")
         missing = Missing(word, why, instead)
@@ -154,5 +191,16 @@ class _Finding:
             self.add(instead, str(missing))
 
     def _in_vain(self, word: str) -> bool:
-        """Whether the word stands for people who were asked for already."""
-        return word in self._seen and Target.of(word).kind is not TargetKind.RECEIVER
+        """Whether the word stands for people who were asked for already, or for a receiver that reaches nobody either."""
+        if Target.of(word).kind is not TargetKind.RECEIVER:
+            return word in self._seen
+        return all(self._reaches_nobody(name) for name in self._config.channels_of(word) or (word,))
+
+    def _reaches_nobody(self, member: str) -> bool:
+        target = Target.of(member)
+        if target.kind is TargetKind.PERSON:
+            person = self._config.people.get(target.name)
+            return person is None or not self._reaches(person)
+        if target.kind is TargetKind.ON_CALL:
+            return member in self._missed
+        return self._page is not None and not self._takes(member, self._page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from bridge.domain.alert import MANUAL
 from bridge.domain.audit import Kind
 from bridge.domain.delivery import DeliveryState, merged_reason
 from bridge.domain.message import FOLLOW_UPS, Reason
@@ -39,20 +40,20 @@ async def tell(
         return await tell_channels(
             work, incident, (incident.receiver,), reason, first=first, only_ends=only_ends, note=note
         )
-    found = behind(work, incident.receiver, incident)
+    found = behind(work, incident.receiver, incident, page=_pages(incident, reason))
     told = await tell_found(work, incident, found, reason, first=first, only_ends=only_ends, note=note)
     if found.later and reason in _CALLS:
         await rules.write(work, incident.id, found.later, incident.receiver)
     return told or bool(found.later)
 
 
-def behind(work: Work, receiver: str, incident: Incident | None = None) -> Whom:
-    """Whom a receiver comes to at this moment, also where it names people or whoever is on call."""
+def behind(work: Work, receiver: str, incident: Incident | None = None, *, page: Reason | None = None) -> Whom:
+    """Whom a receiver comes to at this moment, also where it names people or whoever is on call. `page` as in `whom`."""
     names = work.generation.channels_of(receiver)
     if not any("/" in name for name in names):  # every word for people has one, and every alert comes by here
         return plainly(names)
     spare = otherwise(work, incident) if incident is not None else ()
-    return whom(work.generation.config, work.shifts, (receiver,), work.now, spare)
+    return whom(work.generation.config, work.shifts, (receiver,), work.now, spare, page)
 
 
 def otherwise(work: Work, incident: Incident) -> tuple[str, ...]:
@@ -79,6 +80,8 @@ async def tell_found(
             Kind.REROUTED, source=incident.source, incident=incident.id, reason=missing.why,
             detail=f"{missing.target}: {missing.instead or 'nobody'}",
         )  # fmt: skip
+        if not missing.instead and _pages(incident, reason):
+            await notice(work, f"{incident.title}: {missing} Nobody is told instead: no channel takes it.")
     present = [name for name in found.channels if name not in found.instead]
     told = await tell_channels(
         work, incident, present, reason, first=first, note=note, step=step, only_ends=only_ends, people=found.channels
@@ -210,6 +213,12 @@ async def _who_heard(work: Work, incident: Incident) -> list[str]:
     told = await incidents.channels_told_of_firing(work.tx, incident.id)
     waiting = await deliveries.queued_of_incident(work.tx, incident.id)
     return [*told, *(channel for _id, channel, _reason, _leased in waiting)]
+
+
+def _pages(incident: Incident, reason: Reason) -> Reason | None:
+    """The reason, if it is one by which people are called; an alert's first word is news of it."""
+    by_hand = reason is Reason.OPENED and incident.source == MANUAL
+    return reason if by_hand or reason is Reason.ESCALATED else None
 
 
 def refusal(configured: ConfiguredChannel, reason: Reason, *, only_ends: bool = False) -> str:

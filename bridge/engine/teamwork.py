@@ -13,6 +13,7 @@ from bridge.domain.schedules import on_call as who_is_on_call
 from bridge.domain.target import Target, TargetKind
 from bridge.engine import calling
 from bridge.engine.escalator import take_next
+from bridge.engine.notified import Whom
 from bridge.engine.on_call import schedule_of
 from bridge.engine.queries import Queries
 from bridge.engine.views import IncidentDetail
@@ -70,8 +71,10 @@ class Teamwork(Queries):
             await incidents.save(work.tx, owned)
             person = work.generation.config.people.get(owner)
             if person is not None and person.rules and owner != by:
-                word = str(Target(TargetKind.PERSON, owner))
-                await self._call(work, owned, word, f"assigned {owner}", f"{by} assigned this to {person.shown}.")
+                called = calling.whom_now(work, owned, (str(Target(TargetKind.PERSON, owner)),))
+                if called.missing:  # nobody takes an incident over for somebody else
+                    return f"{called.missing[0]} It is theirs, but they were not told."
+                await self._call(work, owned, called, f"assigned {owner}", f"{by} assigned this to {person.shown}.")
             return ""
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
@@ -93,12 +96,15 @@ class Teamwork(Queries):
                 return "the incident is resolved already; nobody was called"
             if not await on_call.call(work.tx, found.id, Responder(word, work.now, by)):
                 return f"{word} was called already"
-            detail = str(ActDetail(via, to=calling.whom_now(work, found, (word,)).named((word,))))
+            called = calling.whom_now(work, found, (word,))
+            detail = str(ActDetail(via, to=called.named((word,))))
             work.record(
                 Kind.ESCALATED, actor=by, source=found.source, incident=found.id, reason="responder", detail=detail
             )
-            told = await self._call(work, found, word, f"responder {word}", f"{by} asks for help.")
-            return "" if told else f"no channel of {word} takes escalations: see its send_on"
+            told = await self._call(work, found, called, f"responder {word}", f"{by} asks for help.")
+            if not told and not called.missing:
+                return f"no channel of {word} takes escalations: see its send_on"
+            return " ".join(missing.answer for missing in called.missing)
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
@@ -117,9 +123,9 @@ class Teamwork(Queries):
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
-    async def _call(self, work: Work, incident: Incident, word: str, step: str, note: str) -> bool:
-        """Call whom a word is for, whoever has the incident; whether anybody is told."""
-        told = await calling.call(work, incident, calling.whom_now(work, incident, (word,)), step, note=note)
+    async def _call(self, work: Work, incident: Incident, called: Whom, step: str, note: str) -> bool:
+        """Call those who were found, whoever has the incident; whether anybody is told."""
+        told = await calling.call(work, incident, called, step, note=note)
         if incident.quiet:
             await timers.pause_steps(work.tx, incident.id, work.now)
         return told

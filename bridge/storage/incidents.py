@@ -57,6 +57,11 @@ class Incident(Struct, frozen=True):
     via: str = ""
 
     @property
+    def title(self) -> str:
+        """What to call it in one line of the bridge's own: its alerts' name, else its id."""
+        return self.group_labels.get("alertname") or self.labels.get("alertname") or self.id
+
+    @property
     def quiet(self) -> bool:
         """Whether somebody has it: news that is no worse, reminders and steps are not told."""
         return self.state in {"acknowledged", "snoozed"}
