@@ -98,12 +98,25 @@ def _retried(view: DeliveryView) -> str:
 def show_deliveries(deliveries: tuple[DeliveryView, ...]) -> None:
     """Print them as a table."""
     show_table(
-        ("DELIVERY", "INCIDENT", "CHANNEL", "REASON", "STATE", "WHY", "ATTEMPTS", "PLANNED", "DUE", "LAST ERROR"),
+        (
+            "DELIVERY",
+            "INCIDENT",
+            "CHANNEL",
+            "FOR",
+            "REASON",
+            "STATE",
+            "WHY",
+            "ATTEMPTS",
+            "PLANNED",
+            "DUE",
+            "LAST ERROR",
+        ),
         (
             (
                 one.id,
                 one.incident,
                 one.channel,
+                one.person,
                 one.reason,
                 one.state,
                 one.end_reason,

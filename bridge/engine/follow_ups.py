@@ -30,4 +30,5 @@ async def tell(
     wanted = [
         name for name in told if name in channels and name not in but and not outbox.refusal(channels[name], reason)
     ]
-    await outbox.tell_channels(work, incident, wanted, reason, note=note)
+    people = await outbox.heard_for(work, incident) if wanted else outbox.NOBODY
+    await outbox.tell_channels(work, incident, wanted, reason, note=note, people=people)

@@ -34,8 +34,8 @@ async def tell(
     if first:
         await storm.opened(work, incident)
     if reason is Reason.RESOLVED and not first:
-        heard = await _who_heard(work, incident)
-        return await tell_channels(work, incident, heard, reason, only_ends=only_ends, note=note)
+        heard, people = await _who_heard(work, incident), await heard_for(work, incident)
+        return await tell_channels(work, incident, heard, reason, only_ends=only_ends, note=note, people=people)
     if incident.group_hash == GROUP:
         return await tell_channels(
             work, incident, (incident.receiver,), reason, first=first, only_ends=only_ends, note=note
@@ -207,6 +207,13 @@ async def notice_for(work: Work, text: str, channel: str, person: str) -> None:
     word = str(Target(TargetKind.PERSON, person))
     live = await deliveries.add(work.tx, "", channel, word, Reason.NOTICE, text, work.now, work.now, person=person)
     work.effects.live.append(live)
+
+
+async def heard_for(work: Work, incident: Incident) -> Mapping[str, str]:
+    """For whom each channel heard of the incident, so that what follows there is for them as well."""
+    if not work.generation.config.people:  # every end comes by here, and most bridges know no people
+        return NOBODY
+    return await deliveries.people_told(work.tx, incident.id)
 
 
 async def _who_heard(work: Work, incident: Incident) -> list[str]:

@@ -84,7 +84,8 @@ async def record_sent(work: Work, sent: Sequence[Attempted]) -> None:
         if receipt.data and claimed.incident:
             await incidents.keep_receipt(work.tx, claimed.incident, claimed.channel, receipt.data, work.now)
         kind = Kind.SENT if claimed.id in closed else Kind.LATE
-        _record(work, kind, attempted, claimed.reason.value, receipt.detail)
+        whom = f"for {claimed.person}" if claimed.person else ""
+        _record(work, kind, attempted, claimed.reason.value, "; ".join(filter(None, (whom, receipt.detail))))
 
 
 def _told(attempted: Attempted, *, firing_only: bool) -> list[ToldRow]:

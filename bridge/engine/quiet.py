@@ -102,7 +102,8 @@ async def end_acknowledgement(work: Work, timer: Timer) -> None:
         note = _EXPIRES_IN.format(by, format_duration(over - work.now))
         told = await incidents.told_channels(work.tx, found.id)
         there = [name for name in told if name in work.generation.channels]
-        await outbox.tell_channels(work, found, there, Reason.REMINDER, note=note)
+        people = await outbox.heard_for(work, found)
+        await outbox.tell_channels(work, found, there, Reason.REMINDER, note=note, people=people)
 
 
 async def renew(work: Work, found: Incident, by: str, detail: ActDetail) -> str:

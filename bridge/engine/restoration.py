@@ -96,14 +96,14 @@ async def _tell_again(work: Work, incident: Incident, restored: Restored) -> Non
     """Whoever was told of it in the copy, or should have been, and is not told by what waited or came since."""
     busy = await restoration.busy_channels(work.tx, incident.id, moment(restored.declared_at))
     heard = await incidents.channels_told_of_firing(work.tx, incident.id)
-    channels = [
-        name for name in (*outbox.behind(work, incident.receiver, incident).channels, *heard) if name not in busy
-    ]
+    found = outbox.behind(work, incident.receiver, incident).channels
+    channels = [name for name in (*found, *heard) if name not in busy]
+    people = {**found, **await outbox.heard_for(work, incident)}
     note = (
         f"The bridge was restored from what it knew at {_hour(restored)}. What happened since is not known: this may be "
         "over already."
     )
-    if await outbox.tell_channels(work, incident, channels, Reason.REMINDER, note=note):
+    if await outbox.tell_channels(work, incident, channels, Reason.REMINDER, note=note, people=people):
         await incidents.save(work.tx, replace(incident, told_at=work.now))
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from bridge.domain.delivery import DeliveryState
 from bridge.domain.message import Reason
 from bridge.domain.moment import maybe_micros, maybe_moment, micros, moment
+from bridge.domain.target import together
 from bridge.storage.transaction import Row, Tx
 
 
@@ -129,6 +130,14 @@ async def queued(tx: Tx, incident: str, channel: str) -> list[Queued]:
         Queued(row[0], Reason(row[1]), DeliveryState(row[2]), moment(row[3]), moment(row[4]), row[5], row[6])
         for row in await tx.all("deliveries_queued", incident, channel)
     ]
+
+
+async def people_told(tx: Tx, incident: str) -> dict[str, str]:
+    """For whom each channel was told of an incident, or is about to be, joined by `/`; without those told for nobody."""
+    found: dict[str, str] = {}
+    for channel, person in await tx.all("deliveries_people", incident):
+        found[channel] = together(found.get(channel, ""), person)
+    return found
 
 
 async def queued_of_incident(tx: Tx, incident: str) -> list[tuple[int, str, Reason, bool]]:

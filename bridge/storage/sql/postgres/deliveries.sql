@@ -64,6 +64,9 @@ SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, cre
 WHERE ended_at IS NOT NULL AND last_error <> '' AND state = 'dead' AND id < $1 AND state = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb))) AND ($3::text = '' OR channel = $4) AND ($5::text = '' OR incident = $6)
   AND ($7::text = '' OR reason = $8 OR end_reason = $9) AND created_at >= $10 AND created_at < $11 ORDER BY id DESC LIMIT $12;
 
+-- name: deliveries_people
+SELECT channel, person FROM deliveries WHERE incident = $1 AND person <> '' AND state NOT IN ('dead', 'cancelled', 'expired') ORDER BY id;
+
 -- name: deliveries_count
 SELECT channel, state, count(*) FROM deliveries WHERE ended_at IS NULL GROUP BY channel, state;
 

@@ -65,6 +65,9 @@ SELECT id, incident, channel, receiver, reason, state, end_reason, attempts, cre
 WHERE state = 'dead' AND id < ? AND state IN (SELECT value FROM json_each(?)) AND (? = '' OR channel = ?) AND (? = '' OR incident = ?)
   AND (? = '' OR reason = ? OR end_reason = ?) AND created_at >= ? AND created_at < ? ORDER BY id DESC LIMIT ?;
 
+-- name: deliveries_people
+SELECT channel, person FROM deliveries WHERE incident = ? AND person <> '' AND state NOT IN ('dead', 'cancelled', 'expired') ORDER BY id;
+
 -- name: deliveries_count
 SELECT channel, state, count(*) FROM deliveries WHERE (state = 'pending' OR state = 'leased' OR state = 'parked') GROUP BY channel, state;
 
