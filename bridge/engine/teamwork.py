@@ -50,7 +50,8 @@ class Teamwork(Queries):
 
     async def assign(self, incident: str, to: str, by: str, now: datetime, via: Via = Via.API) -> IncidentDetail:
         """Say whose it is: a name, or a word for a person or for whoever is on call. He may take it over from whoever
-        acknowledged it; whom the configuration knows is told, unless he says so himself.
+        acknowledged it; whom the configuration knows is told, unless he says so himself. Of several on call it is the first's,
+        and the answer names the others.
 
         Raises:
             NotFound: no such incident, or the word is for nobody.
@@ -60,11 +61,12 @@ class Teamwork(Queries):
             found = await get(work, incident)
             if found.state == "resolved":
                 return "the incident is resolved already; nothing to assign"
-            owner = _owner(work, to)
+            owner, *others = _owners(work, to) or [""]
             if not owner:
                 return f"nobody is on call for {Target.of(to).name}; it was not assigned"
-            if found.owner == owner:
-                return f"it is assigned to {owner} already"
+            if found.owner in {owner, *others}:
+                return f"it is assigned to {found.owner} already"
+            note = f"it is assigned to {owner}; on call with them: {', '.join(others)}" if others else ""
             detail = str(ActDetail(via, to=owner if owner == to else f"{to} ({owner})"))
             work.record(Kind.ASSIGNED, actor=by, source=found.source, incident=found.id, detail=detail)
             owned = replace(found, owner=owner, version=found.version + 1, updated_at=work.now)
@@ -73,9 +75,10 @@ class Teamwork(Queries):
             if person is not None and person.rules and owner != by:
                 called = calling.whom_now(work, owned, (str(Target(TargetKind.PERSON, owner)),))
                 if called.missing:  # nobody takes an incident over for somebody else
-                    return f"{called.missing[0]} It is theirs, but they were not told."
+                    unheard = f"{called.missing[0]} It is theirs, but they were not told."
+                    return f"{note}. {unheard}" if note else unheard
                 await self._call(work, owned, called, f"assigned {owner}", f"{by} assigned this to {person.shown}.")
-            return ""
+            return note
 
         return await self.incident(incident, note=await self._transactions.write(now, decision))
 
@@ -131,20 +134,20 @@ class Teamwork(Queries):
         return told
 
 
-def _owner(work: Work, to: str) -> str:
-    """The name behind whom somebody means; empty if nobody is on call.
+def _owners(work: Work, to: str) -> list[str]:
+    """The names behind whom somebody means, the one whose it is to be first; empty if nobody is on call.
 
     Raises:
         NotFound: the word is for nobody that there is.
     """
     target = Target.of(to)
     if target.kind is TargetKind.RECEIVER:
-        return to
+        return [to]
     calling.word_for(work.generation.config, to)
     if target.kind is TargetKind.PERSON:
-        return target.name
+        return [target.name]
     schedule = schedule_of(work.generation.config, work.shifts, target.name)
-    return next(iter(who_is_on_call(schedule, work.now)), "") if schedule else ""
+    return list(who_is_on_call(schedule, work.now)) if schedule else []
 
 
 async def get(work: Work, incident: str) -> Incident:

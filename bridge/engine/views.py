@@ -126,7 +126,8 @@ class ToldOf(Struct, frozen=True):
 
 
 class IncidentDetail(Struct, frozen=True):
-    """`GET /api/v1/incidents/{id}`: the summary's fields under `incident`. `note` is set when an action changed nothing.
+    """`GET /api/v1/incidents/{id}`: the summary's fields under `incident`. `note` is set when an action changed nothing,
+    or did so otherwise than one might expect.
 
     `told` is what each channel has heard, `pending` what is still to come.
     """

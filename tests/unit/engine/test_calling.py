@@ -253,6 +253,19 @@ async def test_whom_an_incident_is_assigned_to_is_told_unless_he_says_so_himself
             await bench.operator.assign(incident, "person/nobody", "ben", bench.clock.now())
 
 
+async def test_of_several_on_call_the_first_is_assigned_and_the_answer_names_the_others(tmp_path: Path) -> None:
+    text = config("boss").replace("people: [anna, ben]", "people: [[ben, anna]]")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing())
+        detail = await bench.operator.assign(bench.sent[0].incident, "on_call/payments", "carl", bench.clock.now())
+        assert (detail.incident.owner, detail.note) == ("ben", "it is assigned to ben; on call with them: anna")
+        await bench.settle()
+        assert bench.told()[1:] == ["ben-slack escalated"]
+        await bench.operator.assign(bench.sent[0].incident, "anna", "anna", bench.clock.now())
+        detail = await bench.operator.assign(bench.sent[0].incident, "on_call/payments", "carl", bench.clock.now())
+        assert (detail.incident.owner, detail.note) == ("anna", "it is assigned to anna already")
+
+
 async def test_a_silence_pauses_the_rules_and_its_end_lets_them_go_on(tmp_path: Path) -> None:
     async with engine(tmp_path, ON_CALL) as bench:
         await bench.post(firing())
