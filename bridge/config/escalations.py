@@ -22,7 +22,7 @@ class RepeatSettings(Section):
 
 
 class MoreThanSettings(Section):
-    """So many alerts, and more, began within a time."""
+    """More than so many alerts began within a time."""
 
     alerts: int = Field(ge=0, le=1_000_000)
     within: Annotated[Duration, Field(ge=timedelta(seconds=1))]
@@ -35,7 +35,7 @@ class ConditionSettings(Section):
     time_intervals: Texts | None = Field(
         default=None, description="the step waits until one of these time intervals begins"
     )
-    more_than: MoreThanSettings | None = Field(default=None, description="so many alerts began within a time")
+    more_than: MoreThanSettings | None = Field(default=None, description="more than so many alerts began within a time")
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -20,7 +20,7 @@ from bridge.domain.message import Reason
 from bridge.domain.storm import GROUP
 from bridge.engine import calling, groups, outbox
 from bridge.engine.notified import Whom
-from bridge.engine.step_conditions import MISSED, TAKEN, Verdict, asks_for_alerts, judge
+from bridge.engine.step_conditions import MISSED, TAKEN, Verdict, asks_for_alerts, judge, unmet
 from bridge.engine.work import Work
 from bridge.storage import incidents, timers
 from bridge.storage.incidents import Incident
@@ -76,7 +76,9 @@ async def _judged(work: Work, incident: Incident, step: DueStep, due_at: datetim
 async def _leave(work: Work, incident: Incident, step: DueStep, timer: Timer, verdict: Verdict) -> None:
     """Do not take a step now: it waits for its time interval, or it is skipped, which is on record. What was missed is said."""
     kind = Kind.HELD if verdict.until else Kind.SKIPPED
-    work.record(kind, source=incident.source, incident=incident.id, reason=verdict.why, detail=str(step))
+    words = unmet(step.condition, verdict.why)
+    detail = f"{step} ({words})" if words else str(step)
+    work.record(kind, source=incident.source, incident=incident.id, reason=verdict.why, detail=detail)
     if verdict.until is not None:
         await timers.add(work.tx, WINDOW, verdict.until, timer.data, incident=incident.id)
         work.effects.due(verdict.until)

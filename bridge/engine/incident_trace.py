@@ -52,7 +52,8 @@ def _pending(one: Waiting, incident: Incident, members: Sequence[Member]) -> Pen
     left = None if one.left is None else one.left.total_seconds()
     if one.kind in {"step", WINDOW}:
         step = _STEP.decode(one.data)
-        detail = str(step).removeprefix(f"{step.escalation} ")
+        condition = f" ({step.condition})" if str(step.condition) else ""
+        detail = str(step).removeprefix(f"{step.escalation} ") + condition
         return Pending(one.kind, one.due_at, step.escalation, detail, left is not None, left)
     if one.kind == rules.TIMER:
         rule = rules.decode(one.data)

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from bridge.domain.alert import Alert, Status
+from bridge.domain.duration import format_duration
 from bridge.domain.escalation import Condition, DueStep
 from bridge.routing.intervals import TimeInterval, opens
 from bridge.routing.matchers import parse_matchers
 
+LABELS = "labels"
+FEW = "few_alerts"
 TOO_LATE = "too_late"
 NEVER = "never_open"
 MISSED = frozenset({TOO_LATE, NEVER})
@@ -36,15 +39,25 @@ def judge(
         return Verdict(TOO_LATE)
     condition = step.condition
     if condition.matchers and not _matches(condition, alerts):
-        return Verdict("labels")
+        return Verdict(LABELS)
     if condition.within_seconds and _began(condition, alerts, now) <= condition.more_than:
-        return Verdict("few_alerts")
+        return Verdict(FEW)
     if not condition.intervals:
         return TAKEN
     opened = opens(intervals, condition.intervals, now)
     if opened is None:
         return Verdict(NEVER)
     return Verdict("time_interval", opened) if opened > now else TAKEN
+
+
+def unmet(condition: Condition, why: str) -> str:
+    """What of a condition did not hold, in words; empty where it is something else that a step was not taken for."""
+    if why == LABELS:
+        return f"no alert that fires has {', '.join(condition.matchers)}"
+    if why == FEW:
+        within = format_duration(timedelta(seconds=condition.within_seconds))
+        return f"no more than {condition.more_than} alerts began within {within}"
+    return ""
 
 
 def asks_for_alerts(condition: Condition) -> bool:

@@ -132,7 +132,10 @@ async def test_a_step_for_some_labels_is_taken_if_an_alert_that_fires_has_them(t
         await bench.post(resolved("Over", severity="critical", end=bench.clock.turn(seconds=1)))
         await bench.pass_time(minutes=5, step=60)
         assert [one.group_labels["alertname"] for one in bench.sent if one.channel == "pager"] == ["Hot"]
-        assert await details(bench, "skipped") == [("labels", "night step 1: pager")] * 2
+        assert (
+            await details(bench, "skipped")
+            == [("labels", 'night step 1: pager (no alert that fires has severity="critical", team!="web")')] * 2
+        )
 
 
 async def test_a_step_for_many_alerts_counts_those_that_began_lately(tmp_path: Path) -> None:
@@ -143,7 +146,16 @@ async def test_a_step_for_many_alerts_counts_those_that_began_lately(tmp_path: P
         await bench.post(firing(host="a"), firing(host="b"))
         await bench.pass_time(minutes=5, step=60)
         assert "boss escalated" not in bench.told()
-        assert await details(bench, "skipped") == [("few_alerts", "night step 1: boss")]
+        assert await details(bench, "skipped") == [
+            ("few_alerts", "night step 1: boss (no more than 2 alerts began within 10m)")
+        ]
+        detail = await bench.operator.incident(await the_incident(bench))
+        assert [(one.kind, one.reason) for one in detail.timeline if one.kind == "skipped"] == [
+            ("skipped", "few_alerts")
+        ]
+        assert [one.detail for one in detail.pending] == [
+            "step 1, repeat 1 of 3: boss (more than 2 alerts began within 10m)"
+        ]
         await bench.post(firing(host="c", at=bench.clock.now()))
         await bench.pass_time(minutes=5, step=60)  # three within ten minutes: looked at again by the repetition
         assert bench.told().count("boss escalated") == 1
