@@ -19,8 +19,8 @@ from bridge.importing.routing import inhibit_rules, route, time_intervals
 from bridge.importing.template_files import read_templates
 from bridge.secrets.seal import PublicKey
 
-_OURS = ("smtp_", "slack_", "pagerduty_")
-_OTHERS = ("opsgenie", "victorops", "wechat", "telegram", "webex", "jira", "rocketchat", "mattermost")
+_OURS = ("smtp_", "slack_", "pagerduty_", "telegram_")
+_OTHERS = ("opsgenie", "victorops", "wechat", "webex", "jira", "rocketchat", "mattermost")
 _APART: Mapping[str, tuple[str, str]] = {
     "tracing": ("traces are not exported", "the audit log tells what was done"),
     "event_recorder": ("events are not written to other places", "the audit log tells what was done"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-Output = str | bool | list["Output"] | dict[str, "Output"]
+Output = str | bool | int | list["Output"] | dict[str, "Output"]
 """A value of a configuration as it is written."""
 
 _ODD = re.compile("[^\t\n -~\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")

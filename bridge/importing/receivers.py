@@ -18,6 +18,7 @@ from bridge.importing.ledger import Place
 from bridge.importing.output import Output
 from bridge.importing.pagerduty import pagerduty
 from bridge.importing.slack import slack
+from bridge.importing.telegram import telegram
 from bridge.importing.webhook import webhook
 
 Convert = Callable[[Conversion, Place, str], Options | None]
@@ -26,12 +27,13 @@ _KINDS: Mapping[str, tuple[str, Convert]] = {
     "slack_configs": ("slack", slack),
     "pagerduty_configs": ("pagerduty", pagerduty),
     "email_configs": ("email", email),
+    "telegram_configs": ("telegram", telegram),
 }
 _OTHERS = frozenset(
     f"{name}_configs"
     for name in (
         "discord", "incidentio", "jira", "mattermost", "msteams", "msteamsv2", "opsgenie", "pushover", "rocketchat",
-        "sns", "telegram", "victorops", "webex", "wechat",
+        "sns", "victorops", "webex", "wechat",
     )
 )  # fmt: skip
 _LONGEST = 180

@@ -41,7 +41,7 @@ INTEGRATIONS = [
     "webhook",
     "wechat",
 ]
-CHANNELS = {"email", "pagerduty", "slack", "webhook"}
+CHANNELS = {"email", "pagerduty", "slack", "telegram", "webhook"}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_every_place_is_one_of_the_file(imported: Imported) -> None:
 def test_no_secret_is_in_the_output_or_in_the_report(imported: Imported) -> None:
     text = write(imported.sections, "") + "\n".join(Report.of(imported, None, ()).lines())
     assert re.findall(r"canary-\d\d", text) == []
-    assert imported.sealed == 8
+    assert imported.sealed == 10
 
 
 @pytest.mark.parametrize("name", sorted(set(INTEGRATIONS) - CHANNELS))
@@ -152,6 +152,26 @@ def test_the_sections_say_what_the_original_said(imported: Imported) -> None:
     assert shown["everything-slack-3"] == {
         "type": "slack", "token": "SEALED", "channel": "#ops", "send_resolved": False,
     }  # fmt: skip
+    assert shown["everything-telegram-1"] == {
+        "type": "telegram",
+        "token": "SEALED",
+        "chat_id": -1001234567890,
+        "message_thread_id": 7,
+        "silent": True,
+        "url": "https://bots.example",
+        "text": "{{ common_labels.alertname }} & more ({{ external_url }})",
+        "send_resolved": False,
+    }
+    assert shown["everything-telegram-2"] == {
+        "type": "telegram",
+        "token": f"file:{folder}/bot.txt",
+        "chat_id": f"file:{folder}/chat.txt",
+        "url": "https://telegram.example",
+    }
+    assert shown["everything-telegram-3"] == {
+        "type": "telegram", "token": "SEALED", "chat_id": 5, "url": "https://telegram.example", "text": "*{{ status }}*. over",
+    }  # fmt: skip
+    assert "everything-telegram-4" not in shown
     assert shown["everything-pagerduty-1"] == {
         "type": "pagerduty",
         "routing_key": "SEALED",
@@ -172,3 +192,17 @@ def test_the_sections_say_what_the_original_said(imported: Imported) -> None:
         "title": "{{ common_labels.alertname }}",
         "send_resolved": False,
     }
+
+
+def test_marks_of_a_message_that_are_not_shown_are_listed(imported: Imported) -> None:
+    messages = {
+        number: {
+            entry.outcome
+            for entry in imported.entries
+            if entry.path == f"receivers[1].telegram_configs[{number}].message"
+        }
+        for number in (0, 2)
+    }
+    assert messages == {0: {"mapped", "left_out"}, 2: {"mapped", "left_out"}}
+    (nowhere,) = [entry for entry in imported.left_out if entry.path == "receivers[1].telegram_configs[3]"]
+    assert nowhere.how == "nothing can be sent to telegram with what is given here"
