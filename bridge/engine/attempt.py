@@ -159,7 +159,9 @@ def _wanted(job: Job, configured: ConfiguredChannel) -> list[Member]:
     if not fresh and configured.options.send_resolved:
         return list(job.members)
     lists_ended = reason is Reason.OPENED and configured.options.send_resolved
-    wanted = [member for member in job.members if member.fires or (lists_ended and member.planned == "resolved")]
+    wanted = [
+        member for member in job.members if member.fires or (lists_ended and member.planned in {"resolved", "past"})
+    ]
     return wanted or list(job.members)
 
 

@@ -60,21 +60,22 @@ def decide(alerts: Sequence[Standing], occasion: Occasion) -> Found:
     """What the group's people are to be told now."""
     shown = [one for one in alerts if one.shown]
     if not any(one.fires for one in alerts):
-        ended = [one for one in alerts if one.planned != "resolved"]
-        return Found() if occasion.opens else _found(Transition.RESOLVED, alerts, ended, [])
+        ended = [one for one in alerts if one.planned not in {"resolved", "past"}]
+        return Found() if occasion.opens else _found(Transition.RESOLVED, alerts, occasion, ended, [])
     if occasion.opens:
-        return _found(Transition.OPENED, alerts, shown, _again(shown)) if shown else Found()
+        return _found(Transition.OPENED, alerts, occasion, shown, _again(shown)) if shown else Found()
     news = [one for one in shown if one.planned != "firing" and (occasion.ticks or one.was or one.news)]
     ended = [one for one in alerts if occasion.ends and _ended(one, occasion)]
     if news or ended:
-        return _found(Transition.CHANGED, alerts, [*news, *ended], _again(news))
+        listed = [one for one in alerts if occasion.ends and one.planned == "again" and not one.fires and not one.was]
+        return _found(Transition.CHANGED, alerts, occasion, [*news, *ended, *listed], _again(news))
     return _reminder(alerts, shown, occasion)
 
 
 def _reminder(alerts: Sequence[Standing], shown: Sequence[Standing], occasion: Occasion) -> Found:
     announced = [one for one in shown if one.was in ANNOUNCED_AT_THE_END]
     if announced or (occasion.remind and shown):
-        return _found(Transition.REPEAT, alerts, announced or shown, [], due=True)
+        return _found(Transition.REPEAT, alerts, occasion, announced or shown, [], due=True)
     if occasion.repeated and shown:
         return Found(Transition.REPEAT, about=tuple(one.alert for one in shown))
     return Found()
@@ -85,7 +86,7 @@ def _ended(one: Standing, occasion: Occasion) -> bool:
         return False
     if one.planned in {"firing", "withdrawn"} and occasion.ticks:
         return True
-    # What fired and ended between two ticks is told, unless it was hidden all the while.
+    # What fired and ended between two ticks is told, unless it was hidden all the while, or the last word is its end already.
     return not one.was and (not one.planned if occasion.ticks else one.news)
 
 
@@ -97,19 +98,20 @@ def _again(shown: Sequence[Standing]) -> list[Standing]:
 def _found(
     transition: Transition,
     alerts: Sequence[Standing],
+    occasion: Occasion,
     about: Sequence[Standing],
     again: Sequence[Standing],
     *,
     due: bool = False,
 ) -> Found:
-    plans = {one.alert: plan for one in alerts if (plan := _plan(one)) != one.planned}
+    plans = {one.alert: plan for one in alerts if (plan := _plan(one, occasion)) != one.planned}
     return Found(transition, due, tuple(one.alert for one in about), tuple(one.alert for one in again), plans)
 
 
-def _plan(one: Standing) -> str:
+def _plan(one: Standing, occasion: Occasion) -> str:
     """What the last notification says of an alert, once this one is told."""
     if not one.fires:
-        return "resolved"
+        return "past" if occasion.ticks and (one.was or one.planned in {"resolved", "past"}) else "resolved"
     if one.now:
-        return "withdrawn" if one.planned == "firing" else one.planned
+        return {"firing": "withdrawn", "again": ""}.get(one.planned, one.planned)
     return "firing"

@@ -205,7 +205,7 @@ def _was(member: Member, veils: Mapping[int, Veil]) -> str:
 
 def _is_unsaid(member: Member, timing: Timing) -> bool:
     """Whether it fired and ended since the last tick."""
-    return timing.ticks and not member.fires and not member.planned and not member.hidden
+    return timing.ticks and not member.fires and member.planned in {"", "again"} and not member.hidden
 
 
 async def _unsaid(work: Work, members: Sequence[Member], timing: Timing) -> dict[int, Veil]:

@@ -71,9 +71,9 @@ class Member(Struct, frozen=True):
     """An alert in an incident: its last report, its state there, and what hooks added.
 
     `told` says that the channel asked about was told of this firing. `planned` is what the last notification was to say of
-    it: firing, resolved, withdrawn (it said so once, and left it out since), again (it told the end, and this is a new firing),
-    or nothing. `hidden` is why it is not shown:
-    waits (for its group's next tick), silenced, inhibited, muted, or ended (while it was hidden); `hidden_by` by what.
+    it: firing, resolved, past (an earlier one told the end), withdrawn (it said so once, and left it out since), again (it told
+    the end, and this is a new firing), or nothing. `hidden` is why it is not shown: waits (for its group's next tick), silenced,
+    inhibited, muted, or ended (while it was hidden, or untold at the tick it waited for); `hidden_by` by what.
     """
 
     alert_id: int

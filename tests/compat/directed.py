@@ -135,6 +135,18 @@ DIRECTED = (
         finds="group-interval-is-ignored",
     ),
     Directed(
+        "a flap after a told end is no news by itself", "", _route(),
+        (_fires(0.5, "A", "B"), _ends(1.8, "B"), _fires(5.4, "B"), _ends(6.2, "B")),
+    ),
+    Directed(
+        "a flap after a told end is listed where there is other news", "", _route(),
+        (_fires(0.5, "A", "B"), _ends(1.8, "B"), _fires(5.4, "B"), _ends(6.2, "B"), _fires(6.4, "C")),
+    ),
+    Directed(
+        "a flap after a told end is news once others were told of since", "", _route(),
+        (_fires(0.5, "A", "B"), _ends(1.8, "B"), _fires(3.6, "C"), _fires(5.6, "B"), _ends(6.3, "B")),
+    ),
+    Directed(
         "who was told is reminded", "", _route(repeat=3.0), (_fires(0.5, "A"),), finds="reminders-never-come",
     ),
     Directed(

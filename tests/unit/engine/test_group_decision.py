@@ -35,6 +35,8 @@ def ended(number: int = 1, planned: str = "", *, news: bool = False) -> Standing
         ([firing(1, "firing"), ended(2, "firing")], TICK, Transition.CHANGED),
         ([firing(1, "firing"), ended(2, "resolved")], TICK, None),
         ([firing(1, "firing"), ended(2)], TICK, Transition.CHANGED),
+        ([firing(1, "firing"), ended(2, "again")], TICK, None),
+        ([firing(1, "firing"), ended(2, "past")], TICK, None),
         ([firing(1, "firing"), Standing(2, False, "", "ended")], TICK, None),
         ([firing(1, "firing", "silenced", "silenced"), ended(2, "firing")], TICK, Transition.CHANGED),
         ([firing(1, "withdrawn", "inhibited")], TICK, Transition.CHANGED),
@@ -66,6 +68,23 @@ def test_what_is_told_is_planned_and_what_is_left_out_is_withdrawn() -> None:
     assert decide(alerts, TICK) == Found(
         Transition.CHANGED, about=(1, 4), planned={1: "firing", 2: "withdrawn", 4: "resolved"}
     )
+
+
+def test_an_end_that_the_next_notification_leaves_out_is_past() -> None:
+    alerts = [
+        firing(1),
+        ended(2, "resolved"),
+        ended(3),
+        Standing(4, False, "", "ended"),
+        firing(5, "again", now="muted"),
+    ]
+
+    assert decide(alerts, TICK).planned == {1: "firing", 2: "past", 3: "resolved", 4: "past", 5: ""}
+    assert decide([firing(1, news=True), ended(2, "resolved")], AT_ONCE).planned == {1: "firing"}
+
+
+def test_a_flap_after_a_told_end_is_listed_where_there_is_other_news() -> None:
+    assert decide([firing(1), ended(2, "again"), ended(3, "resolved")], TICK).about == (1, 2)
 
 
 def test_nothing_told_plans_nothing() -> None:

@@ -64,12 +64,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (incident, alert) DO UPDATE SET episode = excluded.episode, status = excluded.status, starts_at = excluded.starts_at,
     ends_at = excluded.ends_at, starts_text = excluded.starts_text, ends_text = excluded.ends_text,
     added_labels = excluded.added_labels, added_annotations = excluded.added_annotations, hidden = excluded.hidden, hidden_by = excluded.hidden_by,
-    planned = CASE incident_alerts.planned WHEN 'resolved' THEN 'again' ELSE incident_alerts.planned END;
+    planned = CASE incident_alerts.planned WHEN 'resolved' THEN 'again' WHEN 'past' THEN '' ELSE incident_alerts.planned END;
 
 -- name: incident_alert_end
 UPDATE incident_alerts SET status = 'resolved', ends_at = ?, ends_text = ?,
-                           hidden = CASE WHEN hidden = 'waits' THEN CASE planned WHEN 'again' THEN 'ended' ELSE '' END
-                                         WHEN hidden <> '' AND planned IN ('', 'resolved', 'again') THEN 'ended' ELSE '' END, hidden_by = ''
+                           hidden = CASE WHEN hidden <> 'waits' AND hidden <> '' AND planned IN ('', 'resolved', 'again') THEN 'ended' ELSE '' END, hidden_by = ''
 WHERE incident = ? AND alert = ? AND status = 'firing';
 
 -- name: incident_alert_enrich
