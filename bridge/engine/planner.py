@@ -282,7 +282,9 @@ class Planner:
         if news is News.DUPLICATE:
             await alerts.seen(self._work.tx, known.id, alert, episode, self._work.now)
         kind = Kind.STALE if news is News.STALE else Kind.DUPLICATE
-        self._work.record(kind, source=alert.source, reason="resolved", detail=alert.fingerprint)
+        # Prometheus sends an end for fifteen minutes; `received` has each of its requests, and the same end is no event.
+        if alert.source != API or episode != known.episode or kind is Kind.STALE:
+            self._work.record(kind, source=alert.source, reason="resolved", detail=alert.fingerprint)
         self._work.effects.suppressed.append(("dedupe", kind.value))
 
     async def _forget_late(self, alert: Alert, known: KnownAlert | None, status: Status) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -152,3 +153,42 @@ async def test_a_report_of_the_api_reopens_what_was_ended_by_hand_too_long_ago(t
         bench.clock.turn(minutes=1)
         await bench.post(report(START, until=START + timedelta(days=1)))
         assert bench.told() == ["people opened", "people resolved", "people opened"]
+
+
+async def test_an_end_that_the_api_is_sent_again_is_counted_and_recorded_with_its_requests_alone(
+    tmp_path: Path,
+) -> None:
+    async with engine(tmp_path, AT_ONCE) as bench:
+        end = await fires_and_ends(bench)
+        for _minute in range(14):
+            bench.clock.turn(minutes=1)
+            await bench.post(resolved(end=end, source=API))
+
+        assert Counter(await recorded(bench)) == {"received": 16, "opened": 1, "sent": 2, "resolved": 1}
+        assert repeats_counted(bench) == 14
+
+
+async def test_an_end_that_the_api_is_sent_again_with_another_time_is_recorded(tmp_path: Path) -> None:
+    async with engine(tmp_path, AT_ONCE) as bench:
+        end = await fires_and_ends(bench)
+        await bench.post(resolved(end=end, source=API))
+        await bench.post(resolved(end=bench.clock.turn(seconds=10), source=API))
+
+        assert (await recorded(bench)).count("duplicate") == 1
+        assert repeats_counted(bench) == 2
+
+
+async def fires_and_ends(bench: Bench) -> datetime:
+    await bench.post(report(START, until=START + FOREVER))
+    end = bench.clock.turn(minutes=1)
+    await bench.post(resolved(end=end, source=API))
+    return end
+
+
+async def recorded(bench: Bench) -> list[str]:
+    return [kind for kind, _reason, _channel in await bench.audit() if kind != "started"]
+
+
+def repeats_counted(bench: Bench) -> int:
+    labels = {"hook": "dedupe", "reason": "duplicate"}
+    return int(bench.metrics.registry.get_sample_value("alertbridge_suppressed_total", labels) or 0)
