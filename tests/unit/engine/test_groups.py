@@ -286,3 +286,16 @@ async def test_an_end_that_nobody_was_told_of_and_a_new_firing_are_no_news(tmp_p
         await bench.post(firing(instance="b", at=bench.clock.now()))
         assert await at(bench, minutes=16) == ["people opened"]
         assert await at(bench, minutes=26) == ["people opened", "people reminder"]
+
+
+async def test_reminders_come_to_all_channels_together_counted_from_the_last_word_to_any_of_them(
+    tmp_path: Path,
+) -> None:
+    text = TIMED.replace("pager: {type: console}", "pager: {type: console, send_resolved: false}")
+    text = text.replace("receiver: people", "receiver: both")
+    async with engine(tmp_path, text + "receivers: {both: [people, pager]}\n") as bench:
+        await bench.post(firing(instance="a"), firing(instance="b"))
+        await at(bench, minutes=1)
+        await bench.post(resolved(instance="b", end=bench.clock.now()))
+        assert await at(bench, minutes=25, seconds=30) == ["people opened", "pager opened", "people changed"]
+        assert (await at(bench, minutes=30, seconds=30))[3:] == ["people reminder", "pager reminder"]
