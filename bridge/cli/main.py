@@ -28,6 +28,8 @@ _MODULES = {
     "send": "bridge.cli.send",
     "incidents": "bridge.cli.incidents",
     "deliveries": "bridge.cli.deliveries",
+    "heartbeats": "bridge.cli.heartbeats",
+    "drills": "bridge.cli.drills",
     "report": "bridge.cli.report",
     "secrets": "bridge.cli.secrets",
     "audit": "bridge.cli.audit",

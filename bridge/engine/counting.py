@@ -19,5 +19,7 @@ class Counting:
             self._metrics.suppressed(hook, reason)
         for route, seconds in effects.acknowledged:
             self._metrics.time_to_acknowledge(route, seconds)
+        for name, outcome in effects.drilled:
+            self._metrics.drill(name, outcome)
         for route, seconds in effects.resolved:
             self._metrics.time_to_resolve(route, seconds)

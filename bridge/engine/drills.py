@@ -111,6 +111,7 @@ async def _conclude(work: Work, drill: Drill, run: str, began: datetime, verdict
         run, drill.name, began, verdict.outcome, verdict.delivered_ms, verdict.acknowledged_ms, verdict.detail
     )
     await drills.keep(work.tx, result)
+    work.effects.drilled.append((drill.name, verdict.outcome))
     kind = Kind.MISSED if verdict.outcome == "missed" else Kind.DRILLED
     work.record(
         kind, source=DRILL, incident=verdict.incident, reason=verdict.outcome,

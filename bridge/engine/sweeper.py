@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bridge.domain.clock import Clock
 from bridge.domain.errors import FailureReason, Retryable
 from bridge.domain.retry import gives_up
+from bridge.engine.measuring import measure
 from bridge.engine.outcome import die
 from bridge.engine.refusals import Refusals, write
 from bridge.engine.rehoming import rehome
@@ -116,3 +117,7 @@ class Sweeper:
         by_channel, by_state = await self._transactions.read(counts)
         self._metrics.set_deliveries({(channel, state): number for channel, state, number in by_channel})
         self._metrics.set_incidents(by_state)
+        generation = self._transactions.generation()
+        beats, held = await self._transactions.read(lambda tx: measure(tx, generation))
+        self._metrics.signs.set_heartbeats(beats)
+        self._metrics.signs.set_drills(held)

@@ -22,7 +22,8 @@ class Effects(Struct):
     """Facts of a transaction that the loop acts upon once it is committed.
 
     `live`: deliveries to be sent. `timer_at`: the earliest timer made. `suppressed`: (hook, reason).
-    `notified`: (route, reason). `acknowledged`, `resolved`: (route, seconds since the incident opened). `kept`: how many requests were kept that wait to be planned.
+    `notified`: (route, reason). `acknowledged`, `resolved`: (route, seconds since the incident opened). `drilled`: (drill, outcome).
+    `kept`: how many requests were kept that wait to be planned.
     """
 
     live: list[Live] = []
@@ -31,6 +32,7 @@ class Effects(Struct):
     notified: list[tuple[str, str]] = []
     acknowledged: list[tuple[str, float]] = []
     resolved: list[tuple[str, float]] = []
+    drilled: list[tuple[str, str]] = []
     kept: int = 0
 
     def due(self, at: datetime) -> None:

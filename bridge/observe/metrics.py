@@ -18,6 +18,8 @@ from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from bridge.observe.signs import Signs
+
 ALERTMANAGER_VERSION = "0.34.0"
 """The Alertmanager whose behaviour is the reference here; karma reads it from `alertmanager_build_info`."""
 
@@ -146,6 +148,8 @@ class Metrics:
             "alertbridge_loop_lag_seconds", "How late the event loop was.", buckets=_LAGS, registry=registry
         )
         self._heartbeats = _Counts("alertbridge_heartbeats", "Outbound heartbeats.", ("outcome",), registry)
+        self.signs = Signs(registry)
+        self._drills = _Counts("alertbridge_drills", "Drills that this bridge saw end.", ("drill", "outcome"), registry)
         self.clock_jumps = Counter("alertbridge_clock_jumps", "Jumps of the machine's clock.", registry=registry)
         self.audit_records = Counter("alertbridge_audit_records", "Audit records written.", registry=registry)
         self.log_lines_dropped = Counter(
@@ -236,6 +240,10 @@ class Metrics:
     def heartbeat(self, outcome: str) -> None:
         """One heartbeat was `sent`, `failed`, or `withheld`."""
         self._heartbeats.add((outcome,))
+
+    def drill(self, name: str, outcome: str) -> None:
+        """One drill `passed`, `failed`, or was `missed`."""
+        self._drills.add((name, outcome))
 
     def set_threads_left(self, running: Mapping[str, int], ever: Mapping[str, int]) -> None:
         """Threads of workflows that nobody waits for: those that run still, and all since the process began."""
