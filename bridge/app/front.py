@@ -60,8 +60,9 @@ class Front:
             client_certificates=certified,
         )
         small = BodyReader(outside_limits(limits))
-        links = ActionLinks(bridge.link_acts, BodyReader(outside_limits(limits, FORM)), self._gate, clock)
-        self._callbacks = Callbacks(bridge.asks, small, self._gate, bridge.metrics, clock, settings.url)
+        forms = BodyReader(outside_limits(limits, FORM))
+        links = ActionLinks(bridge.link_acts, bridge.intake, forms, self._gate, bridge.metrics, clock)
+        self._callbacks = Callbacks(bridge.asks, bridge.intake, small, self._gate, bridge.metrics, clock, settings.url)
         self._heartbeats = HeartbeatPages(bridge.heartbeats, heartbeats_of(config, opener), self._gate, clock)
         app = main_application(
             webhooks=self._webhooks,

@@ -36,7 +36,7 @@ class SecretError(BridgeError):
 
 
 class IngestReason(StrEnum):
-    """Why a request was refused; labels `webhooks_received_total{outcome}`."""
+    """Why a request was refused; labels `webhooks_received_total{outcome}`, but for `forged`: callbacks and links."""
 
     UNAUTHENTICATED = "unauthenticated"
     UNKNOWN_SOURCE = "unknown_source"
@@ -46,6 +46,7 @@ class IngestReason(StrEnum):
     UNSUPPORTED_MEDIA = "unsupported_media"
     TOO_SLOW = "too_slow"
     UNAVAILABLE = "unavailable"
+    FORGED = "forged"
 
 
 class IngestError(BridgeError):

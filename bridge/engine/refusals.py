@@ -15,6 +15,8 @@ from bridge.engine.work import Work
 _EVERY = timedelta(seconds=60)
 _FIRST = timedelta(seconds=1)
 _KINDS = 200
+_UNTOLD = frozenset({IngestReason.UNAVAILABLE, IngestReason.FORGED})
+"""The sender tries again, or is none: whoever finds the address must not make the fallback ring."""
 
 
 class Refusal(Struct, frozen=True):
@@ -67,7 +69,7 @@ async def write(work: Work, gathered: dict[Refusal, tuple[int, str]]) -> None:
     for refusal, (count, digest) in gathered.items():
         detail = f"{count} × {refusal.detail}" if count > 1 else refusal.detail
         work.record(Kind.REFUSED, source=refusal.source, reason=refusal.reason.value, digest=digest, detail=detail)
-        if refusal.reason is not IngestReason.UNAVAILABLE:
+        if refusal.reason not in _UNTOLD:
             lines.append(f"{refusal.source or 'an unnamed source'}: {refusal.reason.value}: {detail}")
     if lines:
         await outbox.notice(

@@ -17,15 +17,17 @@ from msgspec import Struct
 
 from bridge.domain.clock import Clock
 from bridge.domain.duration import parse_duration
-from bridge.domain.errors import NotFound, StorageError
+from bridge.domain.errors import IngestReason, NotFound, StorageError
 from bridge.engine.link_acts import Linked
 from bridge.engine.links import BadLink, ExpiredLink
 from bridge.http.access import Principal
 from bridge.http.action_page import POLICY, message_page, page
 from bridge.http.body import BodyReader, refuse_encoded
+from bridge.http.callbacks import Doubts
 from bridge.http.gate import Gate
 from bridge.http.operations import Operation
 from bridge.http.problem import Problem
+from bridge.observe.metrics import Metrics
 
 FORM = 16 * 1024
 """The largest form in bytes."""
@@ -64,10 +66,14 @@ class Filled(Struct, frozen=True):
 class ActionLinks:
     """The handlers. Every answer is a page for people, errors too."""
 
-    def __init__(self, links: Links, reader: BodyReader, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self, links: Links, doubts: Doubts, reader: BodyReader, gate: Gate, metrics: Metrics, clock: Clock
+    ) -> None:
         self._links = links
+        self._doubts = doubts
         self._reader = reader
         self._gate = gate
+        self._metrics = metrics
         self._clock = clock
 
     def operations(self) -> tuple[Operation, ...]:
@@ -96,6 +102,8 @@ class ActionLinks:
             return _page(410, message_page("This link has expired", "A newer message may hold one that has not."))
         except BadLink:
             problem = Problem(404, "")
+            self._metrics.links_forged.inc()
+            await self._doubts.refuse("", IngestReason.FORGED, "link of a message", now)
             await self._gate.delay(request, problem)
             return _page(
                 404, message_page("This link opens nothing", "It may be cut off, or no longer valid."), problem

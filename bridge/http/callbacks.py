@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bridge.channels.callbacks import Ask, Callback, CallbackRequest, Done, Forged, Heard, Unreadable
 from bridge.domain.clock import Clock
-from bridge.domain.errors import StorageError
+from bridge.domain.errors import IngestReason, StorageError
 from bridge.http.access import Principal
 from bridge.http.body import BodyReader, refuse_encoded
 from bridge.http.gate import Gate
@@ -44,12 +44,19 @@ class Asks(Protocol):
     def http(self) -> HttpClient: ...
 
 
+class Doubts(Protocol):
+    """What the engine offers: `bridge.engine.intake.Intake`."""
+
+    async def refuse(self, source: str, reason: IngestReason, detail: str, now: datetime, digest: str = "") -> None: ...
+
+
 class Callbacks:
     """The handler. `url` is the external one. `stop` ends the replies that are under way."""
 
     def __init__(
         self,
         asks: Asks,
+        doubts: Doubts,
         reader: BodyReader,
         gate: Gate,
         metrics: Metrics,
@@ -59,6 +66,7 @@ class Callbacks:
     ) -> None:
         """`within` is how many seconds all that was asked may take; then it is 503, and the service says it again."""
         self._asks = asks
+        self._doubts = doubts
         self._reader = reader
         self._gate = gate
         self._metrics = metrics
@@ -87,6 +95,9 @@ class Callbacks:
         callback = self._asks.callback(channel)
         if callback is None:
             self._metrics.callback("", "forged")
+            await self._doubts.refuse(
+                "", IngestReason.FORGED, "callback of a channel that takes none", self._clock.now()
+            )
             raise await self._refusal(request)
         now = self._clock.now()
         heard = await self._hear(
@@ -103,6 +114,7 @@ class Callbacks:
             return callback.hear(said)
         except Forged as error:
             self._metrics.callback(channel, "forged")
+            await self._doubts.refuse("", IngestReason.FORGED, f"callback of {channel}", said.now)
             _log.warning("callback not proven", channel=channel)
             raise await self._refusal(request) from error
         except Unreadable as error:

@@ -73,6 +73,7 @@ class Metrics:
         self._callbacks = _Counts(
             "alertbridge_callbacks", "Requests of services in people's names.", ("channel", "outcome"), registry
         )
+        self.links_forged = Counter("alertbridge_links_forged", "Links asked for that open nothing.", registry=registry)
         self._alerts = _Counts("alertbridge_alerts", "Alerts accepted.", ("source", "status"), registry)
         self._notifications = _Counts(
             "alertbridge_notifications", "Notifications planned.", ("route", "reason"), registry
