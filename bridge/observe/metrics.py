@@ -104,14 +104,14 @@ class Metrics:
         )
         self._time_to_acknowledge = Histogram(
             "alertbridge_time_to_acknowledge_seconds",
-            "From the opening of an incident to its acknowledgement.",
+            "From the first opening of an incident, though it reopened, to its acknowledgement.",
             ("route",),
             buckets=_HUMAN_SECONDS,
             registry=registry,
         )
         self._time_to_resolve = Histogram(
             "alertbridge_time_to_resolve_seconds",
-            "From the opening of an incident to its resolution.",
+            "From the first opening of an incident, though it reopened, to its resolution.",
             ("route",),
             buckets=_HUMAN_SECONDS,
             registry=registry,
