@@ -10,8 +10,9 @@ from bridge.domain.act import ActDetail, Via
 from bridge.domain.audit import Kind
 from bridge.domain.errors import NotFound
 from bridge.domain.schedules import on_call as who_is_on_call
+from bridge.domain.storm import GROUP
 from bridge.domain.target import Target, TargetKind
-from bridge.engine import calling
+from bridge.engine import calling, groups
 from bridge.engine.escalator import take_next
 from bridge.engine.notified import Whom
 from bridge.engine.on_call import schedule_of
@@ -21,6 +22,8 @@ from bridge.engine.work import Work
 from bridge.storage import incidents, on_call, timers
 from bridge.storage.incidents import Incident
 from bridge.storage.on_call import Comment, Responder
+
+_HIDDEN = "all of it is silenced, inhibited or muted"
 
 
 class Teamwork(Queries):
@@ -73,6 +76,9 @@ class Teamwork(Queries):
             await incidents.save(work.tx, owned)
             person = work.generation.config.people.get(owner)
             if person is not None and person.rules and owner != by:
+                if await _hidden(work, owned):
+                    unheard = f"{_HIDDEN}: {owner} is not told"
+                    return f"{note}. {unheard}" if note else unheard
                 called = calling.whom_now(work, owned, (str(Target(TargetKind.PERSON, owner)),))
                 if called.missing:  # nobody takes an incident over for somebody else
                     unheard = f"{called.missing[0]} It is theirs, but they were not told."
@@ -97,6 +103,8 @@ class Teamwork(Queries):
             word = calling.word_for(work.generation.config, who)
             if found.state == "resolved":
                 return "the incident is resolved already; nobody was called"
+            if await _hidden(work, found):
+                return f"{_HIDDEN}: nobody is called"
             if not await on_call.call(work.tx, found.id, Responder(word, work.now, by)):
                 return f"{word} was called already"
             called = calling.whom_now(work, found, (word,))
@@ -148,6 +156,11 @@ def _owners(work: Work, to: str) -> list[str]:
         return [target.name]
     schedule = schedule_of(work.generation.config, work.shifts, target.name)
     return list(who_is_on_call(schedule, work.now)) if schedule else []
+
+
+async def _hidden(work: Work, incident: Incident) -> bool:
+    """Whether nothing of an incident is shown, so that a message about it would say nothing, and is not sent."""
+    return incident.group_hash != GROUP and await groups.see(work, incident)
 
 
 async def get(work: Work, incident: str) -> Incident:

@@ -266,6 +266,25 @@ async def test_of_several_on_call_the_first_is_assigned_and_the_answer_names_the
         assert (detail.incident.owner, detail.note) == ("anna", "it is assigned to anna already")
 
 
+async def test_while_all_of_an_incident_is_hidden_nobody_is_called_to_it_and_who_calls_hears_so(tmp_path: Path) -> None:
+    async with engine(tmp_path, config("boss")) as bench:
+        await bench.post(firing())
+        incident = bench.sent[0].incident
+        await bench.silence("alertname=Down", end=START + 20 * MINUTE)
+        called = await bench.operator.add_responder(incident, "anna", "ben", bench.clock.now())
+        assert called.note == "all of it is silenced, inhibited or muted: nobody is called"
+        assigned = await bench.operator.assign(incident, "anna", "ben", bench.clock.now())
+        assert assigned.note == "all of it is silenced, inhibited or muted: anna is not told"
+        assert (assigned.incident.owner, assigned.responders) == ("anna", ())
+        await bench.pass_time(minutes=19, step=60)
+        assert bench.told()[1:] == []
+        await bench.pass_time(minutes=1, step=60)
+        again = await bench.operator.add_responder(incident, "anna", "ben", bench.clock.now())
+        await bench.settle()
+        assert again.note == ""
+        assert "anna-slack escalated" in bench.told()
+
+
 async def test_a_silence_pauses_the_rules_and_its_end_lets_them_go_on(tmp_path: Path) -> None:
     async with engine(tmp_path, ON_CALL) as bench:
         await bench.post(firing())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.errors import Conflict
-from bridge.domain.message import Reason
+from bridge.domain.message import Message, Reason
 from bridge.engine import reconfigured
 from tests.bridge_bench import START, Bench, Dial, engine, firing, resolved
 from tests.unit.engine.life_model import EDITED, STEPS, Model
@@ -60,10 +61,10 @@ def configuration(policy: tuple[tuple[int, int, int], ...]) -> str:
 class Played:
     """The engine, moved as the model is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, model: Model | None = None) -> None:
         self.folder = folder
         self.clock = Dial()
-        self.model = Model()
+        self.model = model or Model()
         self.pages: list[tuple[int, str]] = []
         self.starts: dict[str, int] = {}
         self.ids: dict[str, str] = {}
@@ -77,16 +78,21 @@ class Played:
 
     async def begin(self) -> None:
         self.stack = AsyncExitStack()
-        text = configuration(self.model.policy)
-        self.bench: Bench = await self.stack.enter_async_context(engine(self.folder, text, self.clock))
+        self.bench: Bench = await self.stack.enter_async_context(engine(self.folder, self.text(), self.clock))
         await reconfigured.adopt(self.bench.transactions, self.clock.now())
+
+    def text(self) -> str:
+        """The configuration in force."""
+        return configuration(self.model.policy)
+
+    def called(self, message: Message) -> str:
+        """What the model calls such a page."""
+        return message.group_labels["alertname"]
 
     async def settle(self) -> None:
         await self.bench.settle()
         self.pages += [
-            (self.model.now, message.group_labels["alertname"])
-            for message in self.bench.sent
-            if message.reason is Reason.ESCALATED
+            (self.model.now, self.called(message)) for message in self.bench.sent if message.reason is Reason.ESCALATED
         ]
         self.bench.sent.clear()
 
@@ -103,7 +109,7 @@ class Played:
             await self.begin()
         elif what == "edit":
             self.model.policy = EDITED if self.model.policy is STEPS else STEPS
-            self.bench.transactions.swap(self.bench.configure(configuration(self.model.policy), self.folder))
+            self.bench.transactions.swap(self.bench.configure(self.text(), self.folder))
             await reconfigured.adopt(self.bench.transactions, self.clock.now())
         else:
             await getattr(self, what)(name, by, minutes)
@@ -192,9 +198,9 @@ def expected(model: Model) -> dict[str, tuple[str, str]]:
     }
 
 
-async def play(moves: list[Move]) -> None:
+async def play(moves: list[Move], cast: Callable[[Path], Played] = Played) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as place:
-        async with Played(Path(place)) as played:
+        async with cast(Path(place)) as played:
             for number, (what, name, by, minutes) in enumerate(moves):
                 await played.move(what, name, by, minutes, number)
                 assert await played.seen() == expected(played.model), f"after {number}: {what} {name}"
