@@ -62,7 +62,8 @@ async def take_rule(work: Work, timer: Timer) -> None:
         reason = incident.state if incident else "incident_gone"
         work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=str(rule))
         return
-    if await hidden(work, incident, timer):
+    incident, hidden = await look(work, incident, timer)
+    if hidden:
         return
     person = work.generation.config.people.get(rule.person)
     kinds = tuple(kind for kind in rule.kinds if person is not None and kind in person.channels)
@@ -77,12 +78,12 @@ async def take_rule(work: Work, timer: Timer) -> None:
     await incidents.save(work.tx, replace(incident, told_at=work.now, updated_at=work.now))
 
 
-async def hidden(work: Work, incident: Incident, timer: Timer) -> bool:
-    """Whether nothing of the incident is shown at this moment: then what was due waits until something is."""
+async def look(work: Work, incident: Incident, timer: Timer) -> tuple[Incident, bool]:
+    """As `groups.see`: while nothing of the incident is shown what was due waits until something is."""
     if incident.group_hash == GROUP:
-        return False
+        return incident, False
     again = await timers.add(work.tx, timer.kind, timer.due_at, timer.data, incident=incident.id)
-    if await groups.see(work, incident):
-        return True
-    await timers.delete(work.tx, again)
-    return False
+    incident, hidden = await groups.see(work, incident)
+    if not hidden:
+        await timers.delete(work.tx, again)
+    return incident, hidden

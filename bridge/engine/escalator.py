@@ -42,7 +42,8 @@ async def take_step(work: Work, timer: Timer) -> bool:
         reason = incident.state if incident else "incident_gone"
         work.record(Kind.SKIPPED, incident=timer.incident, reason=reason, detail=str(step))
         return False
-    if await calling.hidden(work, incident, timer):
+    incident, hidden = await calling.look(work, incident, timer)
+    if hidden:
         return False
     verdict = await _judged(work, incident, step, timer.due_at)
     if verdict is not TAKEN:
@@ -97,7 +98,8 @@ async def take_next(work: Work, incident: Incident, by: str, via: Via) -> str:
     steps = [(timer, _DECODER.decode(timer.data)) for timer in await timers.steps(work.tx, incident.id)]
     if not steps:
         return "there is no step left to take"
-    if incident.group_hash != GROUP and await groups.see(work, incident):
+    incident, hidden = (incident, False) if incident.group_hash == GROUP else await groups.see(work, incident)
+    if hidden:
         return "all of it is silenced, inhibited or muted: nobody is told"
     timer, step = min(steps, key=lambda one: (one[1].done > 0, one[0].due_at, one[0].id))
     await timers.delete(work.tx, timer.id)

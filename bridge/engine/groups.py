@@ -142,14 +142,13 @@ async def hide(work: Work, incident: Incident, members: Sequence[Member], veils:
         await incidents.save(work.tx, replace(present, hidden=present.hidden + len(veils)))
 
 
-async def see(work: Work, incident: Incident) -> bool:
-    """Write down what is hidden of an incident at this moment, and tell nobody; whether nothing of it is shown.
-
-    Then the clock of its steps stands still.
+async def see(work: Work, incident: Incident) -> tuple[Incident, bool]:
+    """Write down what is hidden of an incident at this moment, and tell nobody. Gives the incident as it was saved, and
+    whether nothing of it is shown: then the clock of its steps stands still.
     """
     hides = incident.hidden or work.silences or work.generation.inhibition or muting.mutes_of(work, incident.route)
     if not hides:
-        return False
+        return incident, False
     members = await incidents.members(work.tx, incident.id)
     veils = await muting.veils(work, incident.route, members)
     firing = [member for member in members if member.fires]
@@ -158,12 +157,13 @@ async def see(work: Work, incident: Incident) -> bool:
     timing = work.generation.timing(incident.route, incident.source)
     hidden = [member for member in firing if member.alert_id in newly]
     await _keep(work, incident, hidden, newly, {member.alert_id: _planned(member, timing) for member in hidden})
-    await incidents.save(work.tx, replace(incident, hidden=len(veils)))
+    incident = replace(incident, hidden=len(veils))
+    await incidents.save(work.tx, incident)
     if not firing or len(veils) < len(firing):
-        return False
+        return incident, False
     if await timers.pause_steps(work.tx, incident.id, work.now):
         work.record(Kind.PAUSED, source=incident.source, incident=incident.id, reason="hidden")
-    return True
+    return incident, True
 
 
 async def remind_later(work: Work, incident: Incident, timing: Timing) -> None:

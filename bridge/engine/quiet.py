@@ -66,7 +66,10 @@ async def rouse(
         unheard = FlushData(Transition.OPENED, (), first=False, severity_before=opened.severity)
         await incidents.save(work.tx, await groups.look(work, opened, unheard, timing))
         return
-    if found.group_hash == GROUP or not await groups.see(work, opened):
+    hidden = False
+    if found.group_hash != GROUP:
+        opened, hidden = await groups.see(work, opened)
+    if not hidden:
         await timers.resume_steps(work.tx, found.id, now)
         work.effects.due(now)
     told = bool(await incidents.told_channels(work.tx, found.id))

@@ -160,7 +160,10 @@ def _owners(work: Work, to: str) -> list[str]:
 
 async def _hidden(work: Work, incident: Incident) -> bool:
     """Whether nothing of an incident is shown, so that a message about it would say nothing, and is not sent."""
-    return incident.group_hash != GROUP and await groups.see(work, incident)
+    if incident.group_hash == GROUP:
+        return False
+    _incident, hidden = await groups.see(work, incident)
+    return hidden
 
 
 async def get(work: Work, incident: str) -> Incident:

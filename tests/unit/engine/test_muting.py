@@ -243,6 +243,26 @@ async def test_an_escalation_pauses_at_its_step_where_an_inhibition_hides_all(tm
         assert "pager escalated" in await at(bench, minutes=7)
 
 
+async def test_an_escalation_whose_step_saw_one_alert_hidden_pauses_once_the_other_is_too(tmp_path: Path) -> None:
+    inhibit = "inhibit_rules: [{source_matchers: [alertname=Cause], target_matchers: [instance=two]}]\n"
+    text = ESCALATING.replace(
+        "{after: 5m, notify: [pager]}", "{after: 5m, notify: [pager]}, {after: 15m, notify: [pager]}"
+    )
+    text = inhibit + text.replace("receiver: people\n", "receiver: people\n  group_by: [alertname]\n")
+    async with engine(tmp_path, text) as bench:
+        await bench.post(firing(instance="one"), firing(instance="two"))
+        incident = bench.sent[0].incident
+        await bench.post(firing("Cause"))
+        await bench.pass_time(minutes=5, step=60)
+        assert bench.told()[2:] == ["pager escalated"] * 2
+        await bench.operator.acknowledge(bench.sent[1].incident, "alice", bench.clock.now())
+        await bench.pass_time(minutes=1, step=60)
+        await silence(bench, "instance=one", end=bench.clock.now() + timedelta(minutes=20))
+        await bench.settle()
+        pending = (await bench.operator.incident(incident)).pending
+        assert [(one.paused, one.left) for one in pending if one.what == "step"] == [(True, 540.0)]
+
+
 async def test_a_silence_that_is_ended_early_announces_at_once_what_still_fires(tmp_path: Path) -> None:
     async with engine(tmp_path) as bench:
         made = await silence(bench, end=START + timedelta(hours=1))
