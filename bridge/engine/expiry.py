@@ -35,7 +35,7 @@ class Expiry:
         if over:
             await self._transactions.write(now, lambda work: end(work, over))
         waiting = [moment for alert in found if (moment := self._ends_at(alert)) > now]
-        following = await self._transactions.read(alerts.next_expiry) if not found else None
+        following = await self._transactions.read(lambda tx: alerts.next_expiry(tx, now))
         return len(over), min([*waiting, *([following] if following else [])], default=None)
 
     def _ends_at(self, alert: Alert) -> datetime:

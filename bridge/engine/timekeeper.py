@@ -91,6 +91,8 @@ class Timekeeper:
     async def step(self, now: datetime) -> int:
         """Do what is due at `now`; gives how many timers."""
         before = now if self._leads() else now - _LEFT_LYING
+        # What is over must not be told as firing by a tick that comes after its end.
+        ended, self._expires_at = await self._expiry.step(before)
         due = await self._transactions.read(lambda tx: timers.due(tx, before, _PAGE))
         for timer in due:
             if timer.kind in _BY_THEMSELVES:
@@ -104,7 +106,6 @@ class Timekeeper:
         judgements = [timer for timer in due if timer.kind == "flush"]
         limit = asyncio.Semaphore(_AT_ONCE)
         await asyncio.gather(*(self._judge(timer, now, limit) for timer in judgements))
-        ended, self._expires_at = await self._expiry.step(before)
         return len(due) + ended
 
     async def _judge(self, timer: Timer, now: datetime, limit: asyncio.Semaphore) -> None:

@@ -80,6 +80,7 @@ async def expired(tx: Tx, before: datetime, limit: int) -> list[Alert]:
     ]  # fmt: skip
 
 
-async def next_expiry(tx: Tx) -> datetime | None:
-    row = await tx.one("alerts_next_expiry")
+async def next_expiry(tx: Tx, after: datetime) -> datetime | None:
+    """The earliest end after a moment that a firing alert has by itself."""
+    row = await tx.one("alerts_next_expiry", micros(after))
     return maybe_moment(row[0]) if row else None

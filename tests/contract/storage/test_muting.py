@@ -105,7 +105,7 @@ async def test_what_is_withdrawn_counts_as_untold_and_its_end_is_told_still(data
 
 
 async def test_alerts_that_end_by_themselves_are_found_in_the_order_of_their_ends(database: Database) -> None:
-    assert await look(database, alerts.next_expiry) is None
+    assert await look(database, alerts.next_expiry, NOW) is None
     for name, minutes in (("a", 3), ("b", 1), ("c", 9)):
         await put(database, name, expires_at=NOW + minutes * MINUTE, timeout=name == "b")
     await put(database, "d")
@@ -113,7 +113,8 @@ async def test_alerts_that_end_by_themselves_are_found_in_the_order_of_their_end
     found = await look(database, alerts.expired, NOW + 3 * MINUTE, 9)
 
     assert [(one.expires_at, one.timeout) for one in found] == [(NOW + MINUTE, True), (NOW + 3 * MINUTE, False)]
-    assert await look(database, alerts.next_expiry) == NOW + MINUTE
+    assert await look(database, alerts.next_expiry, NOW) == NOW + MINUTE
+    assert await look(database, alerts.next_expiry, NOW + MINUTE) == NOW + 3 * MINUTE
     assert len(await look(database, alerts.expired, NOW + 9 * MINUTE, 1)) == 1
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bridge.domain.alert import API, Alert, Webhook
-from bridge.engine.expiry import AFTER_A_START, GRACE
+from bridge.engine.expiry import AFTER_A_START, GRACE, Expiry
 from tests.bridge_bench import MINIMAL, START, Bench, engine, firing, resolved
 
 AT_ONCE = MINIMAL + "  group_wait: 0s\n  group_interval: 0s\n"
@@ -176,6 +176,26 @@ async def test_an_end_that_the_api_is_sent_again_with_another_time_is_recorded(t
 
         assert (await recorded(bench)).count("duplicate") == 1
         assert repeats_counted(bench) == 2
+
+
+async def test_the_next_end_is_known_while_another_alert_is_in_its_grace(tmp_path: Path) -> None:
+    async with engine(tmp_path) as bench:
+        await bench.post(report(START, until=START + timedelta(seconds=10)))
+        silent = START + timedelta(seconds=12)
+        await bench.post(replace(firing("Silent", at=START, source=API), expires_at=silent, timeout=True))
+        now = bench.clock.turn(seconds=11)
+
+        assert await Expiry(bench.transactions, START).step(now) == (0, silent)
+
+
+async def test_a_tick_that_comes_late_tells_the_end_that_came_before_it(tmp_path: Path) -> None:
+    async with engine(tmp_path, MINIMAL + "  repeat_interval: 20m\n") as bench:  # ticks at 30s, 5m30s, …
+        await bench.post(report(START, until=START + timedelta(minutes=25, seconds=10), timeout=True))
+        assert await at(bench, minutes=25) == ["people opened"]
+        bench.clock.turn(seconds=31)
+        await bench.settle()
+
+        assert bench.told() == ["people opened", "people resolved"]
 
 
 async def fires_and_ends(bench: Bench) -> datetime:

@@ -23,7 +23,7 @@ SELECT id, source, org, fingerprint, labels, annotations, starts_at, starts_text
 WHERE expires_at IS NOT NULL AND status = 'firing' AND expires_at <= $1 ORDER BY expires_at, id LIMIT $2;
 
 -- name: alerts_next_expiry
-SELECT min(expires_at) FROM alerts WHERE expires_at IS NOT NULL AND status = 'firing';
+SELECT min(expires_at) FROM alerts WHERE expires_at IS NOT NULL AND status = 'firing' AND expires_at > $1;
 
 -- name: incident_alert_plan
 UPDATE incident_alerts SET planned = $1, hidden = $2, hidden_by = $3 WHERE incident = $4 AND alert = $5;

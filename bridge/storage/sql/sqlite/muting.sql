@@ -23,7 +23,7 @@ SELECT id, source, org, fingerprint, labels, annotations, starts_at, starts_text
 WHERE expires_at IS NOT NULL AND status = 'firing' AND expires_at <= ? ORDER BY expires_at, id LIMIT ?;
 
 -- name: alerts_next_expiry
-SELECT min(expires_at) FROM alerts WHERE expires_at IS NOT NULL AND status = 'firing';
+SELECT min(expires_at) FROM alerts WHERE expires_at IS NOT NULL AND status = 'firing' AND expires_at > ?;
 
 -- name: incident_alert_plan
 UPDATE incident_alerts SET planned = ?, hidden = ?, hidden_by = ? WHERE incident = ? AND alert = ?;
