@@ -33,7 +33,7 @@ _APART = 0.08
 """Seconds between the beginnings of directed histories."""
 SIZE = 50
 """Histories that run at the same time."""
-_SIZES = (SIZE, 25, 12, 6)
+_SIZES = (SIZE, 25, 12, 6, 3, 3)
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where databases are: a disk's pauses are not what is compared."""
 REAL, TWIN, BRIDGE = "alertmanager", "twin", ""
