@@ -92,7 +92,7 @@ class Results:
             if self._credentials.succeeded(credential, attempted.at):
                 self._turned.append(BreakerTurned(credential, channel, opened=False))
             age = (attempted.at - attempted.job.claimed.created_at).total_seconds()
-            self._metrics.end_to_end_seconds.observe(age)
+            self._metrics.end_to_end(age)
             claimed = attempted.job.claimed
             if claimed.reason in CANCELLED_BY_ACKNOWLEDGEMENT:
                 self._metrics.page(channel, claimed.person.split("/"), claimed.reason.value)

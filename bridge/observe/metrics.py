@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
-from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from bridge.observe.signs import Signs
 
@@ -52,10 +55,45 @@ class _Counts(Collector):
         yield family
 
 
+class _Seconds(Collector):
+    """A histogram kept as plain numbers, by label values; to be used from the event loop's thread alone."""
+
+    def __init__(
+        self, name: str, text: str, labels: tuple[str, ...], bounds: Sequence[float], registry: CollectorRegistry
+    ) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._bounds = tuple(bounds)
+        self._shown = [*map(floatToGoString, bounds), "+Inf"]
+        self._counts: dict[tuple[str, ...], list[int]] = {}
+        self._sums: dict[tuple[str, ...], float] = {}
+        if not labels:
+            self._begin(())
+        registry.register(self)
+
+    def observe(self, labels: tuple[str, ...], seconds: float) -> None:
+        counts = self._counts.get(labels) or self._begin(labels)
+        counts[bisect_left(self._bounds, seconds)] += 1
+        self._sums[labels] += seconds
+
+    def _begin(self, labels: tuple[str, ...]) -> list[int]:
+        self._sums[labels] = 0.0
+        counts = self._counts[labels] = [0] * len(self._shown)
+        return counts
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, counts in self._counts.items():
+            buckets = list(zip(self._shown, accumulate(counts), strict=True))
+            family.add_metric(labels, buckets, self._sums[labels])
+        yield family
+
+
 class Metrics:
     """The metrics of one process. Counting methods are cheap enough for every request and attempt.
 
-    `version` is the bridge's own. Attributes without a method (`journal_pending`, `end_to_end_seconds`, …) are
+    `version` is the bridge's own. Attributes without a method (`journal_pending`, `loop_lag_seconds`, …) are
     used as they are: `.set()`, `.observe()`, `.inc()`.
     """
 
@@ -90,14 +128,14 @@ class Metrics:
         self.journal_pending = Gauge(
             "alertbridge_journal_pending", "Requests accepted but not yet planned.", registry=registry
         )
-        self._delivery_seconds = Histogram(
-            "alertbridge_delivery_seconds", "Length of an attempt.", ("channel",), buckets=_SECONDS, registry=registry
+        self._delivery_seconds = _Seconds(
+            "alertbridge_delivery_seconds", "Length of an attempt.", ("channel",), _SECONDS, registry
         )
         self._deliveries = Gauge(
             "alertbridge_deliveries", "Deliveries that have not ended.", ("channel", "state"), registry=registry
         )
-        self.end_to_end_seconds = Histogram(
-            "alertbridge_end_to_end_seconds", "From accepted to sent.", buckets=_SECONDS, registry=registry
+        self._end_to_end_seconds = _Seconds(
+            "alertbridge_end_to_end_seconds", "From accepted to sent.", (), _SECONDS, registry
         )
         self._incidents = Gauge(
             "alertbridge_incidents", "Incidents that are not resolved.", ("state",), registry=registry
@@ -198,7 +236,11 @@ class Metrics:
     def attempt(self, channel: str, outcome: str, reason: str, seconds: float) -> None:
         """One attempt: `outcome` is `sent`, `retry`, `unknown` or `dead`; `reason` a FailureReason or empty."""
         self._attempts.add((channel, outcome, reason))
-        self._delivery_seconds.labels(channel).observe(seconds)
+        self._delivery_seconds.observe((channel,), seconds)
+
+    def end_to_end(self, seconds: float) -> None:
+        """One notification was sent so long after its alerts were accepted."""
+        self._end_to_end_seconds.observe((), seconds)
 
     def page(self, channel: str, people: Iterable[str], reason: str) -> None:
         """One message that calls for somebody was sent: it counts for each of those that it was for."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.observe.logs import INCIDENT_ID, REQUEST_ID, configure, escape, get_logger
@@ -136,7 +138,7 @@ def test_every_promised_metric_is_there_from_the_beginning_or_after_its_first_ev
     metrics.set_incidents({"open": 4})
     metrics.set_config({"a.yml": "x"})
     metrics.journal_pending.set(1)
-    metrics.end_to_end_seconds.observe(0.1)
+    metrics.end_to_end(0.1)
     metrics.time_to_acknowledge("payments", 60)
     metrics.time_to_resolve("payments", 90)
     metrics.page("pager", ["anna", "ben"], "escalated")
@@ -170,6 +172,31 @@ def test_every_promised_metric_is_there_from_the_beginning_or_after_its_first_ev
     (theirs,) = [name for name in found if name.startswith("alertmanager_build_info")]
     assert f'"version": "{ALERTMANAGER_VERSION}"' in theirs
     assert not [name for name in found if "_created" in name]
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_the_hot_histograms_show_what_those_of_the_library_would(accept: str) -> None:
+    metrics, registry = Metrics("1"), CollectorRegistry()
+    bounds = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+    attempts = Histogram(
+        "alertbridge_delivery_seconds", "Length of an attempt.", ("channel",), buckets=bounds, registry=registry
+    )
+    ages = Histogram("alertbridge_end_to_end_seconds", "From accepted to sent.", buckets=bounds, registry=registry)
+    for seconds in (-0.5, 0.0, 0.005, 0.0051, 0.3, 1.0, 1.5, 300.0, 301.0):
+        metrics.attempt("pager", "sent", "", seconds)
+        attempts.labels("pager").observe(seconds)
+    assert _hot(metrics.registry, accept) == _hot(registry, accept)
+    for seconds in (0.02, 1000.0):
+        metrics.end_to_end(seconds)
+        ages.observe(seconds)
+    assert _hot(metrics.registry, accept) == _hot(registry, accept)
+    assert len(_hot(registry, accept)) > 2 * len(bounds)
+
+
+def _hot(registry: CollectorRegistry, accept: str) -> list[str]:
+    encoder, _content_type = choose_encoder(accept)
+    names = ("alertbridge_delivery_seconds", "alertbridge_end_to_end_seconds")
+    return [line for line in encoder(registry).decode().splitlines() if any(name in line for name in names)]
 
 
 def test_gauges_forget_what_has_gone() -> None:
