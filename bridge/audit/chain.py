@@ -114,11 +114,11 @@ class Chain:
                 record.digest,
                 record.detail,
             )
+            if "\0" in "".join(texts):
+                texts = _clean(texts)
             try:
                 cells = _encode(texts)
             except UnicodeEncodeError:
-                cells = _encode(texts := _clean(texts))
-            if b"\0" in b"".join(cells):
                 cells = _encode(texts := _clean(texts))
             at, attempt = micros(record.at), record.attempt
             head = entry_hash(prefix, head, seq, at, attempt, cells)

@@ -18,10 +18,9 @@ class Severities(Struct, frozen=True):
 
     def rank(self, severity: str) -> int:
         """0 is worst."""
-        try:
+        if severity in self.order:
             return self.order.index(severity)
-        except ValueError:
-            return len(self.order) + (not severity)
+        return len(self.order) + (not severity)
 
     def worst(self, severities: Iterable[str]) -> str:
         """The worst one; empty for none."""

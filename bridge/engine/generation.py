@@ -92,6 +92,8 @@ class Generation(Struct, frozen=True):
         if source == MANUAL:
             return Timing(repeat=found.repeat_interval)
         default = _OF_THE_API if source == API else _OF_A_SENDER
+        if found.group_wait is None and found.group_interval is None and found.repeat_interval is None:
+            return default
         return Timing(
             default.wait if found.group_wait is None else found.group_wait,
             default.interval if found.group_interval is None else found.group_interval,

@@ -50,10 +50,10 @@ def concerns(work: Work, route: str, alerts: Collection[Alert]) -> bool:
     found = work.generation.routes.get(route)
     if found is not None and (found.mute_time_intervals or found.active_time_intervals):
         return True
-    return any(
-        work.generation.inhibition.targets(alert.labels) or work.silences.matching(alert.labels, work.now)
-        for alert in alerts
-    )
+    inhibition, silences = work.generation.inhibition, work.silences
+    if not inhibition and not silences:
+        return False
+    return any(inhibition.targets(alert.labels) or silences.matching(alert.labels, work.now) for alert in alerts)
 
 
 def mutes_of(work: Work, route: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Coroutine, Iterable, Sequence
+from types import CoroutineType
 from typing import TypeVar
 
 from bridge.domain.audit import Record
@@ -94,7 +95,7 @@ def drive(unit: Unit[T], tx: SqliteTx) -> T:
         RuntimeError: the unit awaited something besides the transaction.
     """
     running = unit(tx)
-    if not isinstance(running, Coroutine):
+    if type(running) is not CoroutineType and not isinstance(running, Coroutine):
         raise TypeError("a unit of work is a coroutine function")
     try:
         running.send(None)
