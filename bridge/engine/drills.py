@@ -68,14 +68,12 @@ async def adopt(work: Work) -> None:
     known = {found.name: found for found in await drills.every(work.tx)}
     for name, drill in work.generation.drills.items():
         planned = known.pop(name, None)
-        begins = drill.begins(work.now)
         if planned is None:
+            begins = drill.begins(work.now)
             await drills.add(work.tx, Planned(name))
             await _put(work, Planned(name, begins), begins)
-        elif not planned.run and planned.next_at != begins and (planned.next_at is None or planned.next_at > work.now):
-            if planned.timer:
-                await timers.delete(work.tx, planned.timer)
-            await _put(work, replace(planned, next_at=begins), begins)
+        elif not planned.run:
+            await _plan(work, drill, planned)
     for gone in known.values():
         if gone.timer:
             await timers.delete(work.tx, gone.timer)
@@ -84,6 +82,30 @@ async def adopt(work: Work) -> None:
             began = gone.began_at or work.now
             await report(work, drill_runs.request(gone.run, labels, {}, began, ended=work.now))
         await drills.drop(work.tx, gone.name)
+
+
+async def follow_clock(work: Work) -> None:
+    """The clock was set: a test under way is missed, for its times are of two clocks; the next is planned by the new one."""
+    for planned in await drills.every(work.tx):
+        drill = work.generation.drills.get(planned.name)
+        if drill is None:
+            continue
+        if planned.run:
+            began = planned.began_at or work.now
+            await _end(work, drill, planned.run, began)
+            verdict = Verdict("missed", detail="the clock was set while it was under way")
+            await _conclude(work, drill, planned.run, began, verdict)
+        await _plan(work, drill, planned)
+
+
+async def _plan(work: Work, drill: Drill, planned: Planned) -> None:
+    """Have it wait for its next window, whatever is under way; one that has begun already is kept, to be held or missed."""
+    begun = planned.next_at is not None and planned.next_at <= work.now
+    begins = planned.next_at if begun else drill.begins(work.now)
+    if planned.run or planned.next_at != begins:
+        if planned.timer:
+            await timers.delete(work.tx, planned.timer)
+        await _put(work, replace(planned, next_at=begins, run="", began_at=None), begins)
 
 
 async def _begin(work: Work, drill: Drill, planned: Planned) -> str:
@@ -100,10 +122,14 @@ async def _judge(work: Work, drill: Drill, planned: Planned) -> None:
     if verdict is None:
         await _put(work, planned, work.now + _LOOK)
         return
-    over = drill_runs.request(planned.run, drill.labels, drill.annotations, began, to=drill.to, ended=work.now)
-    await report(work, over)
+    await _end(work, drill, planned.run, began)
     await _conclude(work, drill, planned.run, began, verdict)
     await _put(work, replace(planned, run="", began_at=None), planned.next_at)
+
+
+async def _end(work: Work, drill: Drill, run: str, began: datetime) -> None:
+    over = drill_runs.request(run, drill.labels, drill.annotations, began, to=drill.to, ended=work.now)
+    await report(work, over)
 
 
 async def _conclude(work: Work, drill: Drill, run: str, began: datetime, verdict: Verdict) -> None:

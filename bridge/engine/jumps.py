@@ -14,7 +14,7 @@ import structlog
 
 from bridge.domain.audit import Kind
 from bridge.domain.clock import SteadyClock
-from bridge.engine import outbox
+from bridge.engine import drills, outbox
 from bridge.engine.transactions import Transactions
 from bridge.engine.turns import Turns
 from bridge.engine.work import Work
@@ -134,6 +134,7 @@ class Jumps:
         async def decision(work: Work) -> str:
             ended_since = work.now - jump - work.generation.config.reopen_within
             moved = await watch.shift(work.tx, jump, ended_since)
+            await drills.follow_clock(work)
             text = f"{span(jump)}; {moved.deliveries} deliveries and {moved.timers} timers were moved along"
             work.record(Kind.CLOCK_JUMPED, reason=reason, detail=text)
             return text
@@ -161,14 +162,20 @@ class Jumps:
                 _log.error("clock_differs", by=str(jump))
             self.differs = f"this machine's clock is {span(jump)} off; the database's time counts"
             return
-        self._adopt(jump)
         text = f"{span(jump)}, to the time of the database"
 
         async def decision(work: Work) -> None:
             work.record(Kind.CLOCK_JUMPED, reason="to_the_database", detail=text)
+            await drills.follow_clock(work)
 
+        self._clock.expect(jump)  # first the rows: by the new time a drill under way may have failed
+        try:
+            await self._transactions.write(here, decision)
+        except BaseException:
+            self._clock.give_up()
+            raise
+        self._adopt(jump)
         self._note(text)
-        await self._transactions.write(self._clock.now(), decision)
 
     def _note(self, text: str) -> None:
         self._metrics.clock_jumps.inc()
