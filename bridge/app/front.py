@@ -48,7 +48,7 @@ class Front:
         reader = BodyReader(limits)
         prefix = urlsplit(settings.url).path.rstrip("/")
         certified = settings.tls is not None and settings.tls.client_ca_file is not None
-        self._gate = Gate(access_of(config, opener), pace)
+        self._gate = Gate(access_of(config, opener), pace, bridge.intake, bridge.metrics, clock)
         self._webhooks = Webhooks(
             intake=bridge.intake,
             sources=sources_of(config, opener),
@@ -88,7 +88,7 @@ class Front:
         self.main = Listener(app, limits=limits, webhooks=self._webhooks, tls=_tls(settings), drain_seconds=drain)
         self.observe: Listener | None = None
         if settings.observe is not None:
-            open_gate = Gate(Access(), pace)
+            open_gate = Gate(Access(), pace, bridge.intake, bridge.metrics, clock)
             watching = observe_application(state=bridge, metrics=bridge.metrics, gate=open_gate)
             self.observe = Listener(watching, limits=limits, drain_seconds=1.0)
 

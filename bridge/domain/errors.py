@@ -36,7 +36,9 @@ class SecretError(BridgeError):
 
 
 class IngestReason(StrEnum):
-    """Why a request was refused; labels `webhooks_received_total{outcome}`, but for `forged`: callbacks and links."""
+    """Why a request was refused; labels `webhooks_received_total{outcome}`, but for the last: `forged` is of callbacks
+    and links, the others label `requests_refused_total{reason}`.
+    """
 
     UNAUTHENTICATED = "unauthenticated"
     UNKNOWN_SOURCE = "unknown_source"
@@ -47,6 +49,9 @@ class IngestReason(StrEnum):
     TOO_SLOW = "too_slow"
     UNAVAILABLE = "unavailable"
     FORGED = "forged"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105 - a reason, not a password
+    NO_TOKEN = "no_token"  # noqa: S105 - as above
+    FORBIDDEN = "forbidden"
 
 
 class IngestError(BridgeError):

@@ -15,7 +15,7 @@ from bridge.engine.work import Work
 _EVERY = timedelta(seconds=60)
 _FIRST = timedelta(seconds=1)
 _KINDS = 200
-_UNTOLD = frozenset({IngestReason.UNAVAILABLE, IngestReason.FORGED})
+_UNTOLD = frozenset({IngestReason.UNAVAILABLE, IngestReason.FORGED, IngestReason.WRONG_TOKEN, IngestReason.FORBIDDEN})
 """The sender tries again, or is none: whoever finds the address must not make the fallback ring."""
 
 

@@ -103,7 +103,7 @@ class AlertmanagerV2:
 
     async def _ask(self, request: web.Request, endpoint: _Endpoint) -> web.StreamResponse:
         try:
-            principal = await self._gate.admit(request, endpoint.role)
+            principal = await self._gate.admit(request, endpoint.role, "API v2")
             if request.method in {"GET", "HEAD"}:
                 return await self._one_of_few(request, endpoint, principal)
             return await endpoint.handler(request, principal)

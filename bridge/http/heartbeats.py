@@ -67,35 +67,40 @@ class HeartbeatPages:
     async def _beat(self, request: web.Request, _principal: Principal) -> web.Response:
         if request.method == "HEAD":
             raise Problem(405, "only GET, POST here", headers={"Allow": "GET, POST"})
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-            raise Problem(403, "a request from another site's page is no sign of life")
         name = request.match_info["name"]
+        at = f"heartbeat {name}" if name in self.doors else "heartbeat"
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            problem = Problem(403, "a request from another site's page is no sign of life")
+            await self._gate.note(problem, at, presented=False)
+            raise problem
         door = self.doors.get(name, Door())
         if door.closed:
             raise unavailable("this heartbeat's token cannot be opened now; see `/-/ready`")
         if door.digests:
-            await self._require_token(request, door)
+            await self._require_token(request, door, at)
         else:
-            await self._require_role(request)
+            await self._require_role(request, at)
         return as_json(await asked(self._book.beat(name, self._clock.now()), missing="there is no such heartbeat"))
 
     async def _list(self, _request: web.Request, _principal: Principal) -> web.Response:
         return as_json(await asked(self._book.every()))
 
-    async def _require_role(self, request: web.Request) -> None:
+    async def _require_role(self, request: web.Request, at: str) -> None:
         """One that is none is answered as one with a token, so that names are not told."""
         try:
-            await self._gate.admit(request, Role.INGEST)
+            await self._gate.admit(request, Role.INGEST, at)
         except Problem as problem:
             if problem.status == 401:
                 raise Problem(401, _NEEDED, headers=CHALLENGE) from problem
             raise
 
-    async def _require_token(self, request: web.Request, door: Door) -> None:
-        given = sha256(_token(request)).digest()
+    async def _require_token(self, request: web.Request, door: Door, at: str) -> None:
+        token = _token(request)
+        given = sha256(token).digest()
         hits = [hmac.compare_digest(given, digest) for digest in door.digests]
         if not any(hits):
             problem = Problem(401, _NEEDED, headers=CHALLENGE)
+            await self._gate.note(problem, at, presented=bool(token))
             await self._gate.delay(request, problem)
             raise problem
 

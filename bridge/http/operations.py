@@ -57,7 +57,7 @@ def _guarded(operation: Operation, gate: Gate) -> Callable[[web.Request], Awaita
     role = operation.role
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        principal = _NOBODY if role is None else await gate.admit(request, role)
+        principal = _NOBODY if role is None else await gate.admit(request, role, "API")
         return await operation.handler(request, principal)
 
     return handler

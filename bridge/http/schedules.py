@@ -58,6 +58,9 @@ class SchedulePages:
         schedule = self._book.schedule(name)
         if not known or schedule is None:
             problem = Problem(404, "there is no such calendar, or this is not its token")
+            await self._gate.note(
+                problem, "calendar" if schedule is None else f"calendar {name}", presented=bool(given)
+            )
             await self._gate.delay(request, problem)
             raise problem
         body = await asyncio.to_thread(self._written, schedule)

@@ -198,7 +198,7 @@ class Webhooks:
             await self._gate.delay(request, problem)
             raise problem
         if not ways:
-            await self._gate.admit(request, Role.INGEST)
+            await self._gate.check(request, Role.INGEST)
         return source
 
     async def _note(self, source: str, reason: IngestReason, detail: str) -> None:

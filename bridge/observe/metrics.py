@@ -112,6 +112,12 @@ class Metrics:
             "alertbridge_callbacks", "Requests of services in people's names.", ("channel", "outcome"), registry
         )
         self.links_forged = Counter("alertbridge_links_forged", "Links asked for that open nothing.", registry=registry)
+        self._refused = _Counts(
+            "alertbridge_requests_refused",
+            "Requests that were refused for who asked; webhooks, callbacks and links have their own.",
+            ("reason",),
+            registry,
+        )
         self._alerts = _Counts("alertbridge_alerts", "Alerts accepted.", ("source", "status"), registry)
         self._notifications = _Counts(
             "alertbridge_notifications", "Notifications planned.", ("route", "reason"), registry
@@ -220,6 +226,10 @@ class Metrics:
     def callback(self, channel: str, outcome: str) -> None:
         """One callback: `outcome` is `done`, `unchanged`, `ignored`, `forged`, `unreadable` or `unavailable`."""
         self._callbacks.add((channel, outcome))
+
+    def refused(self, reason: str) -> None:
+        """One request refused for who asked: `reason` is `wrong_token`, `no_token` or `forbidden`."""
+        self._refused.add((reason,))
 
     def alerts(self, source: str, status: str, amount: int) -> None:
         """Alerts of one status in one accepted request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ channels:
   nowhere: {channel}
 route: {{receiver: nowhere}}
 """
+NOTHING: Mapping[str, str] = {}
 
 
 DYING = '{type: webhook, url: "http://127.0.0.1:1/", give_up_after: 1ms}'
@@ -53,9 +54,11 @@ class Client:
         self._session = session
         self._base = f"http://127.0.0.1:{port}"
 
-    async def ask(self, method: str, path: str, *, body: object = None, token: str = "") -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with self._session.request(method, self._base + path, json=body, headers=headers) as answer:
+    async def ask(
+        self, method: str, path: str, *, body: object = None, token: str = "", headers: Mapping[str, str] = NOTHING
+    ) -> tuple[int, Any]:
+        given = {**headers, "Authorization": f"Bearer {token}"} if token else headers
+        async with self._session.request(method, self._base + path, json=body, headers=given) as answer:
             content = await answer.read()
             assert answer.headers["X-Request-Id"]
             assert answer.headers["Server"] == "alertbridge"

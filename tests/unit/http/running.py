@@ -131,7 +131,7 @@ async def running(
     """An open source `default` unless `sources` says otherwise."""
     intake = RecordingIntake()
     metrics = Metrics("0.0.test")
-    gate = Gate(access, FailurePace(limits, asyncio.get_running_loop().time))
+    gate = Gate(access, FailurePace(limits, asyncio.get_running_loop().time), intake, metrics, StoppedClock())
     reader = BodyReader(limits)
     state = Fine()
     webhooks = Webhooks(
