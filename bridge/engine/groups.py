@@ -79,9 +79,19 @@ async def tick(work: Work, timer: Timer) -> None:
 async def wake(work: Work, incident_id: str) -> None:
     """What hid alerts of an incident may be over: it is looked at, at its next tick if it has any."""
     incident = await incidents.get(work.tx, incident_id)
-    if incident is not None and incident.state != "resolved":
+    if incident is not None and incident.state != "resolved" and not await _waits_to_open(work, incident):
         timing = work.generation.timing(incident.route, incident.source)
         await _await_tick(work, incident.id, _WAKING, timing.next(incident.flushed_at, work.now))
+
+
+async def hasten(work: Work, alert_id: int, starts_at: datetime) -> None:
+    """A firing alert turns out to have begun earlier: groups that wait for their `group_wait` wait no longer if it is over."""
+    for incident_id in await incidents.with_firing(work.tx, alert_id):
+        incident = await incidents.get(work.tx, incident_id)
+        if incident is not None and await _waits_to_open(work, incident):
+            timing = work.generation.timing(incident.route, incident.source)
+            if timing.first(starts_at, work.now) <= work.now:
+                await _await_tick(work, incident.id, _WAKING, work.now)
 
 
 async def ends_to_fire(work: Work, alert: int) -> None:
@@ -297,6 +307,14 @@ async def _look_again(work: Work, incident: Incident, timing: Timing, standings:
             moments.append(reminder if reminder > work.now else work.now + timing.repeat)
     if moments:
         await _await_tick(work, incident.id, _WAKING, min(moments))
+
+
+async def _waits_to_open(work: Work, incident: Incident) -> bool:
+    """Whether its first tick is to come."""
+    if incident.flushed_at is not None:
+        return False
+    waiting = await timers.group_of(work.tx, incident.id)
+    return waiting is not None and flush_data(waiting.data).transition is Transition.OPENED
 
 
 async def _await_tick(

@@ -244,6 +244,8 @@ class Planner:
             episode = replace(episode, starts_at=merged.starts_at)
         await alerts.seen(work.tx, known.id, merged, episode, work.now)
         if alert.source == API:
+            if merged.starts_at < known.episode.starts_at:
+                await groups.hasten(work, known.id, merged.starts_at)
             self._repeated[known.id] = _shown(alert, known)
             return
         for incident_id in await incidents.with_firing(work.tx, known.id):

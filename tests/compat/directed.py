@@ -135,6 +135,14 @@ DIRECTED = (
         finds="group-interval-is-ignored",
     ),
     Directed(
+        "a silence that is over inside group_wait does not shorten it", "", _route(wait=4.0),
+        (_fires(0.5, "A"), _silence(1.0, 2.0, "A")),
+    ),
+    Directed(
+        "an alert that turns out to be older than group_wait is told at once", "", _route(wait=4.0),
+        (_fires(0.5, "A"), Alerts(1.5, (Posted((("alertname", "A"),), (), -60.0, _FAR),))),
+    ),
+    Directed(
         "a flap after a told end is no news by itself", "", _route(),
         (_fires(0.5, "A", "B"), _ends(1.8, "B"), _fires(5.4, "B"), _ends(6.2, "B")),
     ),

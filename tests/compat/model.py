@@ -124,12 +124,14 @@ class Group:
         version = self._ledger.version(key, at)
         assert version is not None
         self._present.add(key)
+        before = self._tick
         if self._tick == math.inf:
             self._flushed = False
             self._tick = at + self._leaf.wait
         if not self._flushed and version.starts + self._leaf.wait < at:
             self._tick = at
-        self._cause = at
+        if self._tick == at != before:  # else it only happens to come at the tick
+            self._cause = at
 
     def _flush(self, at: float) -> None:
         self._measure(at)

@@ -52,6 +52,20 @@ async def test_a_group_whose_alert_is_older_than_group_wait_is_told_at_once(tmp_
         assert bench.told() == ["people opened"]
 
 
+async def test_a_group_whose_alert_turns_out_to_be_older_than_group_wait_waits_no_longer(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        lasts = START + timedelta(hours=1)
+        await bench.post(over_api("Down", START, until=lasts))
+        now = bench.clock.turn(seconds=5)
+        await bench.post(over_api("Down", now - timedelta(seconds=20), until=lasts))
+        assert bench.told() == []
+        now = bench.clock.turn(seconds=5)
+        await bench.post(over_api("Down", now - timedelta(seconds=31), until=lasts))
+
+        assert bench.told() == ["people opened"]
+        assert await at(bench, minutes=5) == ["people opened"]
+
+
 async def test_what_joins_and_what_ends_is_told_at_the_next_tick(tmp_path: Path) -> None:
     async with engine(tmp_path, TIMED) as bench:
         await bench.post(firing(instance="a"))

@@ -355,3 +355,12 @@ async def test_what_flaps_inside_a_silence_that_ends_before_the_tick_is_announce
         await bench.post(resolved(instance="a", end=bench.clock.now()))
         await bench.post(firing(instance="a", at=bench.clock.turn(seconds=10)))
         assert await at(bench, minutes=12) == ["people opened", "people reminder"]
+
+
+async def test_a_silence_that_is_over_inside_group_wait_does_not_shorten_it(tmp_path: Path) -> None:
+    async with engine(tmp_path, TIMED) as bench:
+        await bench.post(firing())
+        bench.clock.turn(seconds=5)
+        await silence(bench, end=START + timedelta(seconds=15))
+        assert await at(bench, seconds=25) == []
+        assert await at(bench, seconds=30) == ["people opened"]
