@@ -321,6 +321,10 @@ class PostgresDatabase:
                     self._break(error)
                 self._away = str(error)
                 continue
+            except BaseException:  # the database is being closed
+                if link is not None:
+                    link.cut()
+                raise
             self._use(link)
             _log.info("database_back", database=self.name)
 

@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from bridge.domain.errors import StorageBusy
-from bridge.storage import postgres_link
+from bridge.storage import postgres, postgres_link
 from bridge.storage.database import Database
 from bridge.storage.postgres_transaction import Step
 from bridge.storage.transaction import Tx
@@ -187,6 +187,26 @@ async def test_a_session_that_is_ended_in_mid_transaction_leaves_nothing_behind(
             await writing
         await insist(lambda: database.write(put("b", "1")))
         assert await fact(database, "a") is None
+
+
+async def test_a_connection_that_is_being_made_anew_is_let_go_of_with_the_database(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[postgres_link.Link] = []
+    begun = asyncio.Event()
+
+    async def hang(link: postgres_link.Link, _address: object) -> None:
+        made.append(link)
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with opened(postgres_url) as database:
+        monkeypatch.setattr(postgres, "require_writable", hang)
+        assert database._link is not None
+        database._link.cut()
+        await begun.wait()
+
+    assert [link.closed for link in made] == [True]
 
 
 async def test_a_commit_that_waits_for_a_standby_that_is_gone_is_unknown_and_not_lost(
