@@ -34,6 +34,7 @@ _QUICK = {"fsync": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "shared_buffers": "32MB",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: a killed server leaves what it has in /dev/shm for good
     "max_connections": "200",
     "wal_level": "replica",
     "max_wal_senders": "4",
