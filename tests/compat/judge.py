@@ -37,6 +37,10 @@ class Verdict(Struct):
     problems: list[str] = field(default_factory=list)
     unforeseen: list[str] = field(default_factory=list)
 
+    @property
+    def agrees(self) -> bool:
+        return not (self.problems or self.unforeseen)
+
 
 class Program(Struct):
     """What one program did with one history."""
@@ -56,7 +60,13 @@ def streams(heard: Iterable[Heard], program: str, begin: float, setting: Setting
 
 
 def judge(
-    setting: Setting, history: History, left: Program, right: Program, differing: tuple[str, ...], boundary: float
+    setting: Setting,
+    history: History,
+    left: Program,
+    right: Program,
+    differing: tuple[str, ...],
+    boundary: float,
+    tolerance: float = TOLERANCE,
 ) -> Verdict:
     """`differing` are the differences that `right` may have from `left`: none for another Alertmanager."""
     verdict = Verdict(problems=[*left.trace.problems, *right.trace.problems])
@@ -68,11 +78,12 @@ def judge(
         meant, its_own = (("predicted", predicted.streams.get(stream, [])) for predicted in (theirs, ours))
         verdict.groups += 1
         verdict.notifications += len(one[1])
-        verdict.unforeseen += _differing(stream, until, meant, one)
+        verdict.unforeseen += _differing(stream, until, meant, one, tolerance)
         if told(theirs, stream) == told(ours, stream):
-            verdict.problems += _differing(stream, until, one, other)
+            verdict.problems += _differing(stream, until, one, other, tolerance)
         else:
-            verdict.problems += _differing(stream, until, meant, one) + _differing(stream, until, its_own, other)
+            verdict.problems += _differing(stream, until, meant, one, tolerance)
+            verdict.problems += _differing(stream, until, its_own, other, tolerance)
             for kind in _kinds(setting, history, stream, differing, boundary):
                 verdict.differences[kind] = verdict.differences.get(kind, 0) + 1
             one = its_own
@@ -112,11 +123,11 @@ Sent = tuple[str, list[Notification]]
 """(who sent it, or who says it should be sent; what)."""
 
 
-def _differing(stream: Stream, until: float, one: Sent, other: Sent) -> list[str]:
+def _differing(stream: Stream, until: float, one: Sent, other: Sent, tolerance: float) -> list[str]:
     """What differs, as one text; nothing if all that is sent before `until` corresponds."""
     both = list(zip(one[1], other[1], strict=False))
     alone = [notification for notification in (*one[1][len(both) :], *other[1][len(both) :]) if notification.at < until]
-    same = all(first.content == second.content and abs(first.at - second.at) <= TOLERANCE for first, second in both)
+    same = all(first.content == second.content and abs(first.at - second.at) <= tolerance for first, second in both)
     if same and not alone:
         return []
     lines = [f"{stream[0]} {dict(stream[1])}:"]
