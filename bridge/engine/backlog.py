@@ -15,6 +15,7 @@ from bridge.domain.clock import Clock
 from bridge.domain.episode import News, reduce
 from bridge.domain.errors import BridgeError, StorageError
 from bridge.engine import outbox
+from bridge.engine.foresight import expected
 from bridge.engine.generation import Generation
 from bridge.engine.own_alerts import of_our_own, route_of
 from bridge.engine.planner import Planner, notification_of_alert
@@ -154,7 +155,8 @@ class Backlog:
         try:
             if webhook is None:
                 raise BridgeError("the stored request cannot be read")  # noqa: TRY301 - counted as any failure to plan
-            await self._transactions.write(self._clock.now(), decision)
+            expects = expected(self._transactions.generation(), webhook) if self._transactions.owner else ()
+            await self._transactions.write(self._clock.now(), decision, expects)
         except StorageError:
             raise
         except Exception as error:  # noqa: BLE001 - poison must not stop the requests behind it

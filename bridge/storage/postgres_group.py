@@ -18,7 +18,7 @@ from msgspec import Struct
 from bridge.domain.audit import Record
 from bridge.domain.errors import StorageBusy, StorageError
 from bridge.storage.postgres_faults import Contended, Lost
-from bridge.storage.postgres_link import Link
+from bridge.storage.postgres_link import IDLE, Link
 from bridge.storage.postgres_statements import Look, known_statements
 from bridge.storage.postgres_transaction import PostgresTx, UnitFailed, drive, storable
 from bridge.storage.transaction import AuditSink, Expected, Row, Unit, Value
@@ -31,6 +31,12 @@ Outcome = tuple[Job, Any, BaseException | None]
 CHANNEL = "alertbridge"
 GROUP = 5.0
 """Seconds for all of a group but its commit."""
+
+_LOOK = 0.001
+"""Seconds more for each look that a unit announced: a request of many thousand alerts is planned in one piece, here."""
+
+_MANY = 1000
+"""So many looks take longer than a transaction may idle on the server."""
 
 COMMIT = 5.0
 _SLICE = 1.0
@@ -107,9 +113,10 @@ class Group:
         loop = asyncio.get_running_loop()
         outcomes: list[Outcome] = []
         begun = 0
+        looks = max(len(job[3]) for job in jobs)
         try:
-            with link.within(GROUP):
-                await link.script(_BEGIN)
+            with link.within(GROUP + _LOOK * looks):
+                await link.script(_begin(looks))
                 turn = await link.one(self._statements["turn_take"].text)
                 if turn is None:
                     raise Lost("the database has lost its table `turn`")  # noqa: TRY301 - as any loss
@@ -244,6 +251,13 @@ class Group:
                 await link.script("ROLLBACK")
         except Exception:  # noqa: BLE001 - whatever it is, the connection is of no more use
             link.cut()
+
+
+def _begin(looks: int) -> str:
+    """The server ends a transaction that idles; planning very much it does for longer than usual."""
+    if looks < _MANY:
+        return _BEGIN
+    return f"{_BEGIN}; SET LOCAL idle_in_transaction_session_timeout = {round(1000 * (IDLE + _LOOK * looks))}"
 
 
 def _ahead(look: Look, types: Sequence[Sequence[str]]) -> str:

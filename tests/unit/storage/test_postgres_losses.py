@@ -9,8 +9,9 @@ from itertools import groupby
 import pytest
 
 from bridge.domain.errors import StorageBusy
-from bridge.storage import postgres, postgres_link
+from bridge.storage import alerts, postgres, postgres_group, postgres_link
 from bridge.storage.database import Database
+from bridge.storage.postgres_link import _SESSION
 from bridge.storage.postgres_transaction import Step
 from bridge.storage.transaction import Tx
 from tests.contract.storage.units import chained, details, fact, put, together
@@ -187,6 +188,26 @@ async def test_a_session_that_is_ended_in_mid_transaction_leaves_nothing_behind(
             await writing
         await insist(lambda: database.write(put("b", "1")))
         assert await fact(database, "a") is None
+
+
+async def test_what_announces_many_looks_has_longer_for_them(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request of twenty thousand alerts is planned in one transaction, on a slow machine, too."""
+    monkeypatch.setattr(postgres_link, "_SESSION", (*_SESSION, "SET idle_in_transaction_session_timeout = 200"))
+    monkeypatch.setattr(postgres_group, "GROUP", 0.2)
+
+    async def slow(tx: Tx) -> None:
+        await tx.one("meta_get", "a")
+        await Step(lambda: asyncio.sleep(0.6))
+        await tx.run("meta_set", "a", "1")
+
+    async with opened(postgres_url) as database:
+        with pytest.raises(StorageBusy):
+            await database.write(slow)
+        many = [alerts.expected(("s", "", str(number))) for number in range(40_000)]
+        await insist(lambda: database.write(slow, expects=many))
+        assert await fact(database, "a") == "1"
 
 
 async def test_a_connection_that_is_being_made_anew_is_let_go_of_with_the_database(
