@@ -127,7 +127,9 @@ def test_a_process_that_was_stopped_and_continued_is_neither_ended_nor_troubled(
     tmp_path: Path, receiver: Receiver, beats: Beats
 ) -> None:
     with planted(tmp_path, receiver, beats, limit=1.5) as bridge:
-        beats.more()
+        sent = 'alertbridge_heartbeats_total{outcome="sent"}'
+        before = metric(bridge, sent)
+        until(lambda: metric(bridge, sent) > before)  # now none is under way, whose time would run out meanwhile
         bridge.signal(signal.SIGSTOP)
         time.sleep(6)
         bridge.signal(signal.SIGCONT)
