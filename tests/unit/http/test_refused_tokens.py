@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.app.bridge import Bridge
+from bridge.engine.work import Work
 from tests.unit.http.real import Client, client, whole_bridge
 
 CONFIG = """
@@ -38,6 +39,8 @@ async def bridge(tmp_path: Path) -> AsyncIterator[Bridge]:
 async def refused(bridge: Bridge, api: Client) -> Counter[tuple[str, str]]:
     """How often the audit has each (reason, detail) as refused, once what was gathered is written."""
     await bridge._parts.sweeper.write_refusals(bridge._clock.now())
+    # What the bridge itself has just taken to write down comes before this.
+    await bridge.transactions.write(bridge._clock.now(), nothing)
     _status, lines = await api.ask("GET", "/api/v1/audit?kind=refused", token="of-ops")
     assert WRONG.encode() not in lines
     found: Counter[tuple[str, str]] = Counter()
@@ -45,6 +48,10 @@ async def refused(bridge: Bridge, api: Client) -> Counter[tuple[str, str]]:
         many, times, rest = record["detail"].partition(" × ")
         found[record["reason"], rest if times else record["detail"]] += int(many) if times else 1
     return found
+
+
+async def nothing(_work: Work) -> None:
+    """A place in the queue."""
 
 
 async def counted(api: Client) -> dict[str, float]:
