@@ -37,11 +37,13 @@ def behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Door:
     return door
 
 
-async def planned(bench: Bench, name: str) -> None:
-    """An alert whose delivery waits to be claimed."""
+async def begun(bench: Bench, door: Door, name: str) -> None:
+    """An alert is claimed, and its message is under way."""
     await bench.accept(firing(name))
     while await bench.backlog.step():
         pass
+    await bench.sender.step(bench.clock.now())
+    await door.at(name)[0].wait()
 
 
 async def test_what_a_claim_that_was_under_way_begins_may_end_too(
@@ -49,14 +51,10 @@ async def test_what_a_claim_that_was_under_way_begins_may_end_too(
 ) -> None:
     async with engine(tmp_path) as bench:
         door = behind(bench, monkeypatch)
-        await planned(bench, "First")
-        await bench.sender.step(bench.clock.now())
-        await door.at("First")[0].wait()
+        await begun(bench, door, "First")
         stopping = asyncio.create_task(bench.sender.stop(LONG))
         await asyncio.sleep(0)
-        await planned(bench, "Second")
-        await bench.sender.step(bench.clock.now())  # the turn that was under way when the stop came
-        await door.at("Second")[0].wait()
+        await begun(bench, door, "Second")  # by the turn that was under way when the stop came
 
         door.at("First")[1].set()
         while not await bench.audit("sent"):  # noqa: ASYNC110 - nobody tells when it is on record
@@ -74,9 +72,7 @@ async def test_what_does_not_end_within_the_grace_is_cut_off_and_on_record(
 ) -> None:
     async with engine(tmp_path) as bench:
         door = behind(bench, monkeypatch)
-        await planned(bench, "First")
-        await bench.sender.step(bench.clock.now())
-        await door.at("First")[0].wait()
+        await begun(bench, door, "First")
 
         await bench.sender.stop(timedelta(milliseconds=10))
 
