@@ -155,7 +155,7 @@ class Backlog:
         try:
             if webhook is None:
                 raise BridgeError("the stored request cannot be read")  # noqa: TRY301 - counted as any failure to plan
-            expects = expected(self._transactions.generation(), webhook) if self._transactions.owner else ()
+            expects = expected(self._transactions.generation(), webhook, shared=bool(self._transactions.owner))
             await self._transactions.write(self._clock.now(), decision, expects)
         except StorageError:
             raise

@@ -13,9 +13,11 @@ from bridge.storage import alerts, incidents
 from bridge.storage.transaction import Expected
 
 
-def expected(generation: Generation, request: Webhook) -> list[Expected]:
-    """The state of each alert, and the open incident of each group that it belongs to."""
+def expected(generation: Generation, request: Webhook, *, shared: bool) -> list[Expected]:
+    """The state of each alert, and the open incident of each group that it belongs to; nothing unless the database is `shared`."""
     looks: list[Expected] = []
+    if not shared:
+        return looks
     for alert in request.alerts:
         looks.append(alerts.expected(alert.key))
         for route in find(generation.root, alert.labels):

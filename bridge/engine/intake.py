@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -20,7 +19,6 @@ from bridge.engine.transactions import Transactions
 from bridge.engine.views import Accepted
 from bridge.engine.work import Work
 from bridge.observe.metrics import Metrics
-from bridge.storage.transaction import Expected
 
 _log = structlog.get_logger("bridge.intake")
 
@@ -73,7 +71,8 @@ class Intake:
             return request, counts
 
         try:
-            request, counts = await self._transactions.write(now, decision, self._expected(webhook))
+            expects = expected(self._transactions.generation(), webhook, shared=bool(self._transactions.owner))
+            request, counts = await self._transactions.write(now, decision, expects)
         except StorageError:
             raise
         except Exception:  # noqa: BLE001 - whatever a hook or we ourselves got wrong
@@ -81,10 +80,6 @@ class Intake:
             _log.exception("plan_failed", source=webhook.source, digest=digest)
             return await self._keep_for_later(webhook, body, digest, now)
         return Accepted(str(request), counts.stored, counts.duplicates, len(webhook.quarantined))
-
-    def _expected(self, webhook: Webhook) -> Sequence[Expected]:
-        """What planning it will look at, where a look costs a round trip."""
-        return expected(self._transactions.generation(), webhook) if self._transactions.owner else ()
 
     async def _keep_for_later(self, webhook: Webhook, body: bytes, digest: str, now: datetime) -> Accepted:
         request = await self._transactions.write(now, lambda work: keep(work, webhook, body, digest, planned=False))
